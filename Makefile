@@ -1,0 +1,57 @@
+# `make` lists the targets. `make run` and `make test` do all the set-up on a fresh machine.
+#   PYTHON=/path/to/python   use this interpreter instead of the newest python3.11 to 3.13 found
+#   PYTEST_ARGS="-k words"   more arguments for pytest
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+LOCK := pyproject.toml constraints.txt infra/setup.sh
+
+.PHONY: help run test quick check bench soak format docs clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+run: $(VENV)/.run-stamp ## curate the quickstart sample: set up, compile the kernels, run the job, print where the report is
+	@$(BIN)/gristmill warm
+	@$(BIN)/gristmill run pipelines/jobs/quickstart.yaml
+
+test: $(VENV)/.dev-stamp ## every test but the soak tests
+	@bash infra/setup.sh browser
+	@$(BIN)/python -m pytest -m "not soak" $(PYTEST_ARGS)
+
+quick: $(VENV)/.dev-stamp ## the tests that need no browser, no other tool and little time
+	@$(BIN)/python -m pytest -m "not slow and not soak and not browser and not peer" $(PYTEST_ARGS)
+
+check: $(VENV)/.dev-stamp ## format, lint, types, layers, and whether the generated docs are current
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
+	@$(BIN)/python infra/generated.py --check
+
+bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its own under .cache/
+	@$(BIN)/python infra/benchmarks/against_datatrove.py
+
+soak: $(VENV)/.dev-stamp ## the tests that take minutes: big inputs, random kills
+	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
+
+format: $(VENV)/.dev-stamp ## rewrite the sources as `make check` wants them
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.dev-stamp ## write the generated pages of docs/ again
+	@$(BIN)/python infra/generated.py
+
+clean: ## remove the venv and caches; runs/ stays
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.run-stamp: $(LOCK)
+	@bash infra/setup.sh run
+
+$(VENV)/.dev-stamp: $(LOCK)
+	@bash infra/setup.sh dev

@@ -1,0 +1,1 @@
+"""A pure library of curation steps on Arrow batches: no Beam, no network, no clock, no printing."""

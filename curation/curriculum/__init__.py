@@ -1,0 +1,1 @@
+"""Splits, order and packing: functions of rows, not of text."""

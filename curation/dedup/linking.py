@@ -1,0 +1,127 @@
+"""Links between documents, from stored signatures: exact ones by hash, near ones by verified Jaccard.
+
+Nothing here reads text. Documents are named by their rank in the order of survivors
+(`curation.dedup.survivors.rank_of`), so "earlier" always means "preferred".
+"""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curation.identity import ID_BYTES
+from curation.kernels.jaccard import jaccard_pairs
+
+Ranks = NDArray[np.int64]
+
+
+def exact_links(text_hash_N: NDArray[np.bytes_], rank_N: Ranks) -> tuple[Ranks, Ranks]:
+    """Returns (later, earlier), ranks: each document with the earliest of the same text hash.
+
+    Args:
+        text_hash_N: dtype S16, BLAKE2b-128 of each text (`ids_of` a column makes it).
+        rank_N: int64, unique.
+
+    Returns:
+        int64 (P,) twice, sorted by later; the first of each group is in no pair as `later`.
+
+    Raises:
+        ValueError: another dtype or length.
+    """
+    if text_hash_N.dtype != np.dtype(f"S{ID_BYTES}") or text_hash_N.shape != rank_N.shape:
+        raise ValueError(
+            f"exact_links: expected S{ID_BYTES} hashes, one per rank, found {text_hash_N.dtype} {text_hash_N.shape} "
+            f"for {rank_N.size} ranks"
+        )
+    high_N, low_N = np.ascontiguousarray(text_hash_N).view(np.uint64).reshape(-1, 2).T
+    order = np.lexsort((rank_N, low_N, high_N))
+    high, low, rank = high_N[order], low_N[order], rank_N[order]
+    is_first = np.ones(rank.size, dtype=np.bool_)
+    is_first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    earliest = rank[is_first][np.cumsum(is_first) - 1]
+    later, earlier = rank[~is_first], earliest[~is_first]
+    by_later = np.argsort(later)
+    return later[by_later], earlier[by_later]
+
+
+def near_links(
+    shingles: pa.Array, pairs: tuple[Ranks, Ranks], *, min_jaccard: float
+) -> tuple[Ranks, Ranks, NDArray[np.float64]]:
+    """Returns (later, earlier, jaccard) of the candidate pairs whose exact Jaccard is at least `min_jaccard`.
+
+    Args:
+        shingles: the stored column, `pa.binary`; row r belongs to the document of rank r.
+        pairs: (later, earlier), as from `curation.kernels.bands.candidate_pairs`.
+        min_jaccard: in [0, 1]; a pair exactly at it is linked.
+    """
+    later, earlier = pairs
+    jaccard = jaccard_pairs(*shingle_sets(shingles), later, earlier)
+    linked = jaccard >= min_jaccard
+    return later[linked], earlier[linked], jaccard[linked]
+
+
+def ids_of(column: pa.Array) -> NDArray[np.bytes_]:
+    """Returns S16 (N,): a fixed-width 16-byte column (doc_id, text_hash) without nulls.
+
+    Trailing zero bytes vanish when NumPy shows an item, but not in comparisons or views.
+
+    Raises:
+        ValueError: another type, or a null.
+    """
+    if column.type != pa.binary(ID_BYTES) or column.null_count:
+        raise ValueError(
+            f"ids: expected {pa.binary(ID_BYTES)} without nulls, found {column.type} with {column.null_count} nulls"
+        )
+    values = np.frombuffer(column.buffers()[1] or b"", dtype=f"S{ID_BYTES}")
+    return values[column.offset : column.offset + len(column)]
+
+
+def signature_matrix(column: pa.Array, *, num_permutations: int) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """Returns (row_K, minhash_KH) of the K documents that have a signature.
+
+    Args:
+        column: the stored `minhash` column; null where there is no signature.
+        num_permutations: H.
+
+    Returns:
+        row_K: int64, ascending rows of `column`; minhash_KH: uint32, read-only, zero-copy without nulls.
+
+    Raises:
+        ValueError: a signature has another number of permutations.
+    """
+    row_K = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    values, offsets_K1 = shingle_sets(column.drop_null() if column.null_count else column)
+    if (np.diff(offsets_K1) != num_permutations).any():
+        raise ValueError(
+            f"minhash: expected {num_permutations} permutations, found {np.diff(offsets_K1).min()} to "
+            f"{np.diff(offsets_K1).max()}; the signatures were made with other bands or rows"
+        )
+    return row_K, values[offsets_K1[0] : offsets_K1[-1]].reshape(-1, num_permutations)
+
+
+def shingle_sets(column: pa.Array) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Returns (values, offsets_N1) of a binary column of little-endian uint32; null is the empty set.
+
+    `offsets_N1` is int64 and counts uint32; its first entry is not 0 for a slice. Zero-copy unless
+    something lies under a null or the numbers are not aligned.
+
+    Raises:
+        ValueError: another type, or a length that is no multiple of 4.
+    """
+    if column.type not in (pa.binary(), pa.large_binary()):
+        raise ValueError(f"shingles: expected a binary column, found {column.type}")
+    offsets_N1 = _byte_offsets(column)
+    if column.null_count or (offsets_N1 % 4).any():
+        column = column.take(pa.array(np.arange(len(column))))  # packs the values, nulls take no room
+        offsets_N1 = _byte_offsets(column)
+    if (offsets_N1 % 4).any():
+        raise ValueError("shingles: expected a multiple of 4 bytes in every row; these are no uint32 numbers")
+    values = np.frombuffer(column.buffers()[2] or b"", dtype=np.uint8)[: offsets_N1[-1]]
+    return values.view("<u4"), offsets_N1 // 4
+
+
+def _byte_offsets(column: pa.Array) -> NDArray[np.int64]:
+    width = np.int64 if column.type == pa.large_binary() else np.int32
+    buffer = column.buffers()[1]
+    if buffer is None or len(column) == 0:
+        return np.zeros(len(column) + 1, dtype=np.int64)
+    return np.frombuffer(buffer, dtype=width)[column.offset : column.offset + len(column) + 1].astype(np.int64)

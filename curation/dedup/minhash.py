@@ -1,0 +1,90 @@
+"""The MinHash step: everything that deduplication will ever ask of a text, computed once and stored.
+
+`text_hash` decides exact duplicates (BLAKE2b: xxh3 is no proof against an attacker), `words_hash` tells
+texts apart that differ only in case, space or punctuation, `minhash` proposes near duplicates, and
+`shingles` verify them. Deduplication then runs again, without text, when a threshold or a decision changes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curation.identity import hash_bytes, secure_hash, type_of_id
+from curation.kernels.minhash import Sketches, sketch
+from curation.schema import SIGNATURE_FIELDS
+from curation.step import require, with_columns, with_fields
+from curation.text.words import Words, words_of
+
+_MAX_BYTES = 2**31 - 1  # of one pa.binary column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinHash:
+    """Adds `curation.schema.SIGNATURE_FIELDS`: hashes, shingle set and MinHash signature of `text`.
+
+    `minhash` and `shingles` are null where the text has fewer than `ngram` words. The defaults are
+    FineWeb's 14 bands of 8 rows over 5-word shingles (Penedo et al. 2024, arXiv 2406.17557, section 3.4).
+    A document without text (null) counts as the empty text.
+    """
+
+    ngram: int = 5
+    bands: int = 14
+    rows: int = 8
+    seed: int = 1
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """Appends the signature's columns.
+
+        Raises:
+            SchemaError: there is no string column `text`, or a signature column is there already.
+        """
+        return with_fields(require(schema, "text", pa.string()), SIGNATURE_FIELDS)
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Returns the batch with signatures appended.
+
+        Raises:
+            ValueError: the shingles of the batch pass 2 GiB (texts of 1 GiB and more).
+        """
+        words = words_of(batch["text"])
+        sketches = sketch(
+            words.word_hash_W,
+            words.word_offsets_N1,
+            ngram=self.ngram,
+            num_permutations=self.bands * self.rows,
+            seed=self.seed,
+        )
+        return with_columns(batch, SIGNATURE_FIELDS, [*_hashes(words), *_sketch_columns(sketches)])
+
+
+def _hashes(words: Words) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Returns columns text_hash, words_hash, num_words; no text becomes a Python string."""
+    text = memoryview(np.ascontiguousarray(words.values))
+    hashes = memoryview(np.ascontiguousarray(words.word_hash_W).astype("<u8", copy=False).view(np.uint8))
+    bounds, word_bounds = words.offsets_N1.tolist(), (8 * words.word_offsets_N1).tolist()
+    text_hash = [secure_hash(text[i:j]) for i, j in zip(bounds, bounds[1:], strict=False)]
+    words_hash = [hash_bytes(hashes[i:j]) for i, j in zip(word_bounds, word_bounds[1:], strict=False)]
+    return pa.array(text_hash, type_of_id), pa.array(words_hash, type_of_id), pa.array(np.diff(words.word_offsets_N1))
+
+
+def _sketch_columns(sketches: Sketches) -> tuple[pa.Array, pa.Array]:
+    """Returns columns minhash and shingles, null where a document has no shingle."""
+    has_shingles_N = np.diff(sketches.offsets_N1) > 0
+    width = 4 * sketches.signature_NH.shape[1]
+    signature_offsets_N1 = np.concatenate([[0], np.cumsum(has_shingles_N * width)])
+    signatures = sketches.signature_NH[has_shingles_N]
+    return (
+        _binary(signatures.reshape(-1), signature_offsets_N1, has_shingles_N),
+        _binary(sketches.shingles.copy(), 4 * sketches.offsets_N1, has_shingles_N),
+    )
+
+
+def _binary(values: NDArray[np.uint32], offsets_N1: NDArray[np.int64], valid_N: NDArray[np.bool_]) -> pa.Array:
+    """Returns a pa.binary array of little-endian `values`; null where not valid."""
+    if offsets_N1[-1] > _MAX_BYTES:
+        raise ValueError(f"MinHash: expected at most {_MAX_BYTES} bytes of shingles in a batch, found {offsets_N1[-1]}")
+    validity = pa.array(valid_N).buffers()[1]
+    buffers = [validity, pa.py_buffer(offsets_N1.astype(np.int32)), pa.py_buffer(values.astype("<u4", copy=False))]
+    return pa.Array.from_buffers(pa.binary(), valid_N.size, buffers)

@@ -1,0 +1,66 @@
+"""Exact Jaccard similarity of pairs of sorted shingle sets, by merging.
+
+MinHash proposes, this disposes: a link is made only between documents whose stored shingle sets
+really overlap (D3 does the same after its 26 x 11 LSH).
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+def jaccard_pairs(
+    shingles: NDArray[np.uint32],
+    offsets_N1: NDArray[np.int64],
+    later_P: NDArray[np.int64],
+    earlier_P: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Returns float64 (P,): |A & B| / |A | B| of each pair of sets; 0 where both are empty.
+
+    Args:
+        shingles: sorted and unique within each document.
+        offsets_N1: document n owns `shingles[offsets_N1[n]:offsets_N1[n + 1]]`.
+        later_P: index n of one document of each pair.
+        earlier_P: index n of the other.
+
+    Raises:
+        ValueError: another dtype, or an index that is not in [0, N).
+    """
+    if shingles.dtype != np.uint32 or offsets_N1.dtype != np.int64:
+        raise ValueError(
+            f"jaccard_pairs: expected uint32 shingles and int64 offsets, found {shingles.dtype} and {offsets_N1.dtype}"
+        )
+    if later_P.shape != earlier_P.shape:
+        raise ValueError(f"jaccard_pairs: expected pairs, found {later_P.size} later and {earlier_P.size} earlier")
+    num_documents = offsets_N1.size - 1
+    for index_P in (later_P, earlier_P):
+        if index_P.size and not (0 <= index_P.min() and index_P.max() < num_documents):
+            raise ValueError(
+                f"jaccard_pairs: expected indices below {num_documents}, found {index_P.min()} to {index_P.max()}"
+            )
+    jaccard_P = np.zeros(later_P.size, dtype=np.float64)
+    _jaccard_pairs(shingles, offsets_N1, later_P.astype(np.int64), earlier_P.astype(np.int64), jaccard_P)
+    return jaccard_P
+
+
+@njit(nogil=True, cache=True)
+def _jaccard_pairs(shingles, offsets_N1, later_P, earlier_P, jaccard_P):
+    for p in range(later_P.size):
+        left = shingles[offsets_N1[later_P[p]] : offsets_N1[later_P[p] + 1]]
+        right = shingles[offsets_N1[earlier_P[p]] : offsets_N1[earlier_P[p] + 1]]
+        shared = _shared(left, right)
+        union = left.size + right.size - shared
+        if union:
+            jaccard_P[p] = shared / union
+
+
+@njit(nogil=True, cache=True)
+def _shared(left, right):
+    """Returns how many numbers two sorted sets share; without branches on the data."""
+    i, j, shared = 0, 0, 0
+    while i < left.size and j < right.size:
+        a, b = left[i], right[j]
+        shared += a == b
+        i += a <= b
+        j += b <= a
+    return shared

@@ -1,0 +1,51 @@
+"""What `curation.kernels.vector` does, in plain Python: the kernels run on it when the JIT is off."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+
+
+def _mask(bits: NDArray[np.bool_]) -> np.uint64:
+    return np.uint64(int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little"))
+
+
+def classify(source: Bytes, index: int, target: Bytes, target_index: int) -> tuple[np.uint64, ...]:
+    """See `curation.kernels.vector.classify`."""
+    block = source[int(index) : int(index) + 64].astype(np.int64)
+    upper = (block >= ord("A")) & (block <= ord("Z"))
+    lowered = np.where(upper, block + 32, block)
+    target[int(target_index) : int(target_index) + 64] = lowered
+    digit = (block >= ord("0")) & (block <= ord("9"))
+    word = ((lowered >= ord("a")) & (lowered <= ord("z"))) | digit
+    lead = (block & 0xC0) != 0x80
+    ideograph = (block >= 0xE5) & (block <= 0xE9)
+    table = (block >= 0xC0) & ~ideograph
+    return tuple(_mask(bits) for bits in (word, digit, block == 10, lead, ideograph, table))
+
+
+def mask_of_byte(source: Bytes, index: int, byte: int) -> np.uint64:
+    """See `curation.kernels.vector.mask_of_byte`."""
+    return _mask(source[int(index) : int(index) + 64] == byte)
+
+
+def load_u64(source: Bytes, index: int) -> np.uint64:
+    """See `curation.kernels.vector.load_u64`."""
+    return np.uint64(int.from_bytes(source[int(index) : int(index) + 8].tobytes(), "little"))
+
+
+def multiply(left: np.uint64, right: np.uint64) -> np.uint64:
+    """See `curation.kernels.vector.multiply`."""
+    product = int(left) * int(right)
+    return np.uint64((product ^ product >> 64) & (2**64 - 1))
+
+
+def count_bits(mask: np.uint64) -> np.uint64:
+    """See `curation.kernels.vector.count_bits`."""
+    return np.uint64(int(mask).bit_count())
+
+
+def lowest_bit(mask: np.uint64) -> np.uint64:
+    """See `curation.kernels.vector.lowest_bit`."""
+    value = int(mask)
+    return np.uint64((value & -value).bit_length() - 1 if value else 64)

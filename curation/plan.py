@@ -1,0 +1,76 @@
+"""The step table and the plan of the stage `measure`.
+
+A new signal is one dataclass in its own file and one line in `SIGNALS`; the spec key, the checked schema, the
+law tests, the row in the docs and the place in the fingerprint follow from that line.
+"""
+
+from typing import Literal, Protocol
+
+from curation.dedup.minhash import MinHash
+from curation.errors import SpecError
+from curation.quality.gopher import GopherQuality, GopherRepetition
+from curation.quality.language import Language
+from curation.quality.statistics import TextStatistics
+from curation.step import Plan, Step
+from curation.text.edits import ControlCharacters, Nfc
+from curation.text.extract import Extract
+
+EDITS: dict[str, type[Step]] = {"control_characters": ControlCharacters, "nfc": Nfc}
+
+SIGNALS: dict[str, type[Step]] = {
+    "language": Language,
+    "statistics": TextStatistics,
+    "gopher_quality": GopherQuality,
+    "gopher_repetition": GopherRepetition,
+}
+
+
+class NearSettings(Protocol):
+    """What the signature of a document depends on."""
+
+    @property
+    def ngram(self) -> int: ...
+    @property
+    def bands(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+
+
+def extract_step(mode: Literal["main", "all", "none"]) -> Extract:
+    """Returns the step that makes text of raw content."""
+    return Extract(mode=mode)
+
+
+def measure_plan(
+    *,
+    edits: tuple[str, ...],
+    signals: tuple[str, ...],
+    language_model: str | None,
+    language_model_sha256: str | None,
+    near: NearSettings | None,
+) -> Plan:
+    """Returns the plan from extracted text to signals and signature: one phase, edits first.
+
+    Raises:
+        SpecError: a name is not in the step table.
+    """
+    steps = [_named(EDITS, name, "edits")() for name in edits]
+    for name in signals:
+        kind = _named(SIGNALS, name, "signals")
+        steps.append(Language(model=language_model, sha256=language_model_sha256) if kind is Language else kind())
+    return Plan(phases=((*steps, _signature(near)),))
+
+
+def _named(table: dict[str, type[Step]], name: str, where: str) -> type[Step]:
+    if name not in table:
+        raise SpecError(f"{where}: expected one of {', '.join(table)}, found {name!r}")
+    return table[name]
+
+
+def _signature(near: NearSettings | None) -> MinHash:
+    """Signatures are stored even where near deduplication is off: it can then be judged later."""
+    if near is None:
+        return MinHash()
+    return MinHash(ngram=near.ngram, bands=near.bands, rows=near.rows, seed=near.seed)

@@ -1,0 +1,1 @@
+"""Signals about a text's quality and the gates that judge them."""

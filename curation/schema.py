@@ -1,0 +1,154 @@
+"""The columns of every table that Gristmill writes: the only thing its packages share besides files.
+
+`READ` is what a reader yields, `DOCUMENT` what it is after extraction and what steps start from; the
+others are the folders of a run directory. Units are in the names; null means unknown or not
+applicable, never zero.
+"""
+
+import pyarrow as pa
+
+from curation.identity import type_of_id
+
+EDIT = pa.struct(
+    [
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),  # byte range in the text before this edit
+        pa.field("end", pa.int64(), nullable=False),
+        pa.field("removed_bytes", pa.int64(), nullable=False),  # bytes in less bytes out: may be negative
+        pa.field("replacement", pa.string()),  # null: follows from the rule
+    ]
+)
+
+VERDICT = pa.struct(
+    [
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("value", pa.float64()),
+        pa.field("threshold", pa.float64()),
+        pa.field("found", pa.string()),  # the value of a signal that is text
+        pa.field("action", pa.string(), nullable=False),  # drop | review
+    ]
+)
+
+FAILED = pa.struct(
+    [
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("value", pa.float64()),
+        pa.field("threshold", pa.float64()),
+        pa.field("found", pa.string()),
+    ]
+)
+
+PROVENANCE = pa.schema(
+    [
+        pa.field("doc_id", type_of_id, nullable=False),
+        pa.field("parent_id", type_of_id),
+        pa.field("source", pa.string(), nullable=False),  # the input's name in the spec
+        pa.field("domain", pa.string()),  # web, code, law ...: from the spec
+        pa.field("path", pa.string(), nullable=False),  # relative to the input's root, `/` separated
+        pa.field("offset", pa.int64(), nullable=False),  # bytes in the decompressed stream; Parquet: row
+        pa.field("length_bytes", pa.int64(), nullable=False),  # extent of the record; Parquet: 1 (row)
+        pa.field("user_id", pa.string()),  # the data's own id
+        pa.field("url", pa.string()),  # credentials removed
+        pa.field("site", pa.string()),  # host of url, lower case, without "www."
+        pa.field("warc_record_id", pa.string()),
+        pa.field("fetch_time", pa.timestamp("us", tz="UTC")),
+        pa.field("http_status", pa.int32()),
+        pa.field("content_type", pa.string()),  # media type without parameters, lower case
+        pa.field("charset", pa.string()),  # the charset that was used to decode
+        pa.field("payload_digest_ok", pa.bool_()),  # null: none declared
+        pa.field("license", pa.string()),  # SPDX expression where known
+        pa.field("license_from", pa.string()),  # column | spec
+        pa.field("opt_out", pa.list_(pa.string())),  # opt-out signals seen, e.g. "x-robots-tag: noai"
+        pa.field("declared_language", pa.string()),
+        pa.field("extractor", pa.string()),  # name and version; null: text was given
+        pa.field("extra", pa.string()),  # unknown input fields, one JSON object, keys sorted
+        pa.field("raw_hash", type_of_id, nullable=False),  # xxh3-128 of the record's raw content
+    ]
+)
+
+READ = pa.schema([*PROVENANCE, pa.field("raw", pa.binary()), pa.field("text", pa.string())])
+"""Exactly one of `raw` (undecoded content: WARC bodies, text files) and `text` is not null."""
+
+DOCUMENT = pa.schema([*PROVENANCE, pa.field("text", pa.string(), nullable=False), pa.field("edits", pa.list_(EDIT))])
+
+ACCOUNT = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),  # document | skipped | dead_letter | end
+        pa.field("reason", pa.string()),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("length", pa.int64(), nullable=False),  # same unit as offset
+        pa.field("count", pa.int64(), nullable=False),  # records in this extent
+    ]
+)
+"""Extents that tile each input: [0, total) of the decompressed bytes (Parquet: of the rows).
+`end` has the total in `offset` and length 0; adjacent extents of one kind and reason are one row."""
+
+DEAD_LETTER = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("length", pa.int64(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+    ]
+)
+
+SIGNATURE_FIELDS = (
+    pa.field("text_hash", type_of_id, nullable=False),  # BLAKE2b-128 of the text that leaves
+    pa.field("words_hash", type_of_id, nullable=False),  # xxh3-128 of the word hashes: case, space, punctuation free
+    pa.field("num_words", pa.int64(), nullable=False),
+    pa.field("minhash", pa.binary()),  # permutations * uint32, little endian; null below `ngram` words
+    pa.field("shingles", pa.binary()),  # sorted unique uint32 shingle hashes, little endian
+)
+
+SIGNATURES = pa.schema([pa.field("doc_id", type_of_id, nullable=False), *SIGNATURE_FIELDS])
+
+VERDICTS = pa.schema(
+    [
+        pa.field("doc_id", type_of_id, nullable=False),
+        pa.field("state", pa.string(), nullable=False),  # kept | dropped | review, by the gates alone
+        pa.field("decided_by", pa.string()),
+        pa.field("entries", pa.list_(VERDICT), nullable=False),
+    ]
+)
+
+LINKS = pa.schema(
+    [
+        pa.field("doc_id", type_of_id, nullable=False),  # the later document in the order of survivors
+        pa.field("earlier_id", type_of_id, nullable=False),
+        pa.field("kind", pa.string(), nullable=False),  # exact | near
+        pa.field("jaccard", pa.float64(), nullable=False),
+    ]
+)
+
+DECISIONS = pa.schema(
+    [
+        pa.field("doc_id", type_of_id, nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),  # kept | dropped | review
+        pa.field("decided_by", pa.string()),  # "<gate>/<rule>", dedup/exact, dedup/near, dedup/cluster_undecided
+        pa.field("failed", pa.list_(FAILED), nullable=False),
+        pa.field("review_reasons", pa.list_(pa.string()), nullable=False),
+        pa.field("audit", pa.bool_(), nullable=False),
+        pa.field("cluster_id", type_of_id),  # earliest member; null: no link
+        pa.field("survivor_id", type_of_id),  # the document this one was removed for
+        pa.field("link_kind", pa.string()),
+        pa.field("link_jaccard", pa.float64()),
+        pa.field("split", pa.string()),  # train | validation; null unless kept
+    ]
+)
+
+TOKENS = pa.schema(
+    [
+        pa.field("doc_id", type_of_id, nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("num_tokens", pa.int64(), nullable=False),  # without EOS
+        pa.field("text_bytes", pa.int64(), nullable=False),
+        pa.field("compression_ratio", pa.float64()),  # packed / raw bytes of the first 4 KiB
+    ]
+)
+"""One row per kept document, in input order; token ids lie beside it as `<part>.bin`."""

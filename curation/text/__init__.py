@@ -1,0 +1,1 @@
+"""From bytes to words: charset, extraction, edits, the words view."""

@@ -1,0 +1,125 @@
+"""Words of an Arrow string array, found once and shared by every consumer of a batch.
+
+Language id, heuristics, repetition and MinHash all start from words; `words_of` reads Arrow's buffers
+without a Python string per document, and remembers the last array per thread.
+"""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curation.kernels import words as kernel
+
+MAX_SPACELESS_FRACTION = 0.3
+"""Above this share of characters in scripts without spaces, word-based signals do not apply. Measured on the
+UDHR translations: all Chinese, Japanese, Thai, Lao, Khmer and Burmese texts are above 0.9, all others at 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """Words of N documents (W in all), as read-only arrays; a null document has no characters and no words.
+
+    Word j of document n has index word_offsets_N1[n] + j in the `_W` arrays; its bytes are `values` from
+    offsets_N1[n] + word_start_W[index], word_length_W[index] of them. Line feeds likewise (K in all).
+    """
+
+    values: NDArray[np.uint8]
+    """The batch's text; documents lie at offsets_N1, not necessarily from 0."""
+    offsets_N1: NDArray[np.int64]
+    word_start_W: NDArray[np.uint32]
+    """First byte, from the start of the document."""
+    word_length_W: NDArray[np.uint32]
+    """Bytes."""
+    word_chars_W: NDArray[np.uint32]
+    """Code points."""
+    word_hash_W: NDArray[np.uint64]
+    """Of the lower-cased bytes: words that differ in case only have equal hashes."""
+    word_offsets_N1: NDArray[np.int64]
+    newline_K: NDArray[np.uint32]
+    """Byte of each line feed, from the start of the document."""
+    newline_offsets_N1: NDArray[np.int64]
+    num_chars_N: NDArray[np.int64]
+    """Code points."""
+    word_chars_N: NDArray[np.int64]
+    """Code points inside words."""
+    spaceless_chars_N: NDArray[np.int64]
+    """Code points of Han, kana, Thai, Lao, Khmer and Burmese."""
+    numeric_words_N: NDArray[np.int64]
+    """Words without a letter."""
+
+    @property
+    def num_words_N(self) -> NDArray[np.int64]:
+        """Returns int64 (N,): words of each document."""
+        return np.diff(self.word_offsets_N1)
+
+    @property
+    def is_spaced_N(self) -> NDArray[np.bool_]:
+        """Returns bool (N,): whether the script separates words by spaces (true without any word)."""
+        return self.spaceless_chars_N <= MAX_SPACELESS_FRACTION * self.word_chars_N
+
+
+_latest = threading.local()
+
+
+def words_of(array: pa.Array) -> Words:
+    """Returns the words of a `string` or `large_string` array; slices and nulls are honoured.
+
+    The same buffers, offset and length give the same object again as long as no other array was asked for
+    in this thread. The array is held meanwhile, since a freed address is soon that of other text.
+
+    Raises:
+        TypeError: the array is not of strings.
+    """
+    key = (array.type, array.offset, len(array), *(buffer and buffer.address for buffer in array.buffers()))
+    if getattr(_latest, "key", None) != key:
+        words = _words(array)
+        _latest.key, _latest.array, _latest.words = key, array, words
+    found: Words = _latest.words
+    return found
+
+
+def text_buffers(array: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Returns (values, offsets_N1) of a string array: document n is values[offsets_N1[n] : offsets_N1[n + 1]].
+
+    No copy of the text, unless a null hides bytes: those are cut out.
+
+    Raises:
+        TypeError: the array is not of strings.
+    """
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        raise TypeError(f"words_of: expected a string or large_string array, found {array.type}")
+    _, offsets, values = array.buffers()
+    width = np.dtype(np.int64 if pa.types.is_large_string(array.type) else np.int32)
+    if len(array) == 0:
+        return np.zeros(0, dtype=np.uint8), np.zeros(1, dtype=np.int64)
+    offsets_N1 = np.frombuffer(offsets, dtype=width, count=len(array) + 1, offset=array.offset * width.itemsize)
+    if array.null_count and int(np.diff(offsets_N1)[array.is_null().to_numpy(zero_copy_only=False)].sum()):
+        return text_buffers(array.fill_null(""))
+    text = np.frombuffer(values, dtype=np.uint8) if values else np.zeros(0, dtype=np.uint8)
+    return text, offsets_N1.astype(np.int64)
+
+
+def _words(array: pa.Array) -> Words:
+    values, offsets_N1 = text_buffers(array)
+    found = kernel.words(values, offsets_N1)
+    words = Words(
+        values=values,
+        offsets_N1=offsets_N1,
+        word_start_W=found.start_W,
+        word_length_W=found.length_W,
+        word_chars_W=found.chars_W,
+        word_hash_W=found.hash_W,
+        word_offsets_N1=found.word_offsets_N1,
+        newline_K=found.newline_K,
+        newline_offsets_N1=found.newline_offsets_N1,
+        num_chars_N=found.counts_N4[:, 0],
+        word_chars_N=found.counts_N4[:, 1],
+        spaceless_chars_N=found.counts_N4[:, 2],
+        numeric_words_N=found.counts_N4[:, 3],
+    )
+    for name in Words.__slots__:
+        getattr(words, name).setflags(write=False)
+    return words

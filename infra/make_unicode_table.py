@@ -1,0 +1,61 @@
+"""Writes curation/kernels/unicode.npz: word class and lower case of every code point below U+20000.
+
+The table is committed, so that words are the same on every Python (each ships another Unicode version).
+Run with the newest supported Python: `python infra/make_unicode_table.py`. U+20000 and above need no
+table: planes 2 and 3 are Han, the rest separates words.
+"""
+
+import sys
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+
+from curation.kernels.unicode import CODE_POINTS, EXTEND, IDEOGRAPH, NUMBER, SPACELESS, WORD
+
+OUTPUT = Path(__file__).parent.parent / "curation" / "kernels" / "unicode.npz"
+OWN_WORD = ("CJK UNIFIED IDEOGRAPH-", "CJK COMPATIBILITY IDEOGRAPH-", "HIRAGANA ", "KATAKANA", "HALFWIDTH KATAKANA ")
+OWN_WORD += ("IDEOGRAPHIC ", "HENTAIGANA ", "BOPOMOFO ", "VERTICAL KANA ", "VERTICAL IDEOGRAPHIC ", "HANGZHOU ", "TANGUT ")
+RUNS = ("THAI ", "LAO ", "KHMER ", "MYANMAR ")
+JOINERS = (0x00AD, 0x200C, 0x200D)  # soft hyphen, zero width (non-)joiner: inside a word they belong to it
+
+
+def class_of(code_point: int) -> int:
+    """Returns the bits of `curation.kernels.unicode` for one code point."""
+    character = chr(code_point)
+    category = unicodedata.category(character)
+    if code_point in JOINERS:
+        return EXTEND
+    if category in ("Mn", "Mc"):
+        return EXTEND | (SPACELESS if unicodedata.name(character, "").startswith(RUNS) else 0)
+    if category[0] not in "LN":
+        return 0
+    name = unicodedata.name(character, "")
+    if name.startswith(OWN_WORD):
+        return WORD | IDEOGRAPH | SPACELESS
+    return WORD | (NUMBER if category[0] == "N" else 0) | (SPACELESS if name.startswith(RUNS) else 0)
+
+
+def lower_of(code_point: int) -> int:
+    """Returns the lower case if that is one code point of as many UTF-8 bytes, else the code point."""
+    if 0xD800 <= code_point < 0xE000:
+        return code_point
+    lower = chr(code_point).lower()
+    same_size = len(lower) == 1 and len(lower.encode()) == len(chr(code_point).encode())
+    return ord(lower) if same_size else code_point
+
+
+def main() -> None:
+    """Writes the table run-length encoded (a few KB)."""
+    classes = np.array([class_of(code_point) for code_point in range(CODE_POINTS)], dtype=np.uint8)
+    starts = np.flatnonzero(np.diff(classes, prepend=255)).astype(np.int32)
+    lower = np.array([lower_of(code_point) for code_point in range(CODE_POINTS)], dtype=np.int32)
+    upper = np.flatnonzero(lower != np.arange(CODE_POINTS)).astype(np.int32)
+    version = np.frombuffer(unicodedata.unidata_version.encode(), dtype=np.uint8)
+    columns = {"run_start": starts, "run_class": classes[starts], "upper": upper, "lower": lower[upper]}
+    np.savez_compressed(OUTPUT, allow_pickle=False, unicode_version=version, **columns)
+    sys.stdout.write(f"{OUTPUT}: {starts.size} runs, {upper.size} letters with a lower case\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Beam graphs, job specs, the run directory, the command."""

@@ -1,0 +1,186 @@
+"""Links to survivors, on the driver: one pass over sorted links, whole-run arrays, no text.
+
+Documents that a gate dropped take no part. Texts that are equal are linked first; of each group only the
+earliest (in the order of survivors) is compared for near duplicates, and the others follow it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curation.dedup.linking import exact_links
+from curation.dedup.survivors import HELD, REMOVED, STAYS, OrderInput, SurvivorInput, rank_of, survivors
+from curation.kernels.union_find import union_find
+from curation.schema import LINKS
+from pipelines.faults import reach
+from pipelines.linking import PLACES, RANKS, collected_links, save_array
+from pipelines.measuring import Job
+from pipelines.parts import write_part
+from pipelines.roster import Roster, to_binary16
+
+NO_LINK, EXACT, NEAR = 0, 1, 2
+IN_REVIEW, DROPPED_BY_GATES = 1, 2
+LINKS_PER_PART = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clustering:
+    """What links did to each of N documents (rows of the roster)."""
+
+    outcome_N: NDArray[np.uint8]  # STAYS, REMOVED, HELD
+    kind_N: NDArray[np.uint8]  # kind of the deciding link
+    jaccard_N: NDArray[np.float64]  # of the deciding link
+    survivor_N: NDArray[np.int64]  # row of the document it was compared with; -1: none
+    cluster_N: NDArray[np.int64]  # row of the earliest member; -1: alone
+    hot_buckets: int
+    num_links: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ranked:
+    """The documents that take part, in the order of survivors (R of them)."""
+
+    rows_R: NDArray[np.int64]
+    group_R: NDArray[np.int64]  # rank of the earliest document with the same text: itself, if it is that
+
+
+def cluster(job: Job, roster: Roster, run_near: Callable[[int], None]) -> Clustering:
+    """Returns what deduplication does to every document, and publishes `links/`.
+
+    Args:
+        job: the job.
+        roster: all documents.
+        run_near: runs the near-duplicate graphs for that many documents; they leave `work/links/`.
+    """
+    ranked = _rank(job, roster)
+    later, earlier, jaccard, hot = _near_links(job, roster, ranked, run_near)
+    reach("in_survivors")
+    twins = np.flatnonzero(ranked.group_R != np.arange(ranked.rows_R.size))
+    _write_links(job, roster, ranked, twins, (later, earlier, jaccard))
+    return _clustering(job, roster, ranked, twins, (later, earlier, jaccard), hot)
+
+
+def _rank(job: Job, roster: Roster) -> _Ranked:
+    dedup = job.spec.dedup
+    rows = np.flatnonzero(roster.state_N != DROPPED_BY_GATES)
+    rank = rank_of(
+        OrderInput(
+            prefer=dedup.prefer,
+            undecided=dedup.undecided,
+            doc_id_N=roster.ids_N[rows],
+            source_N=roster.source_N[rows],
+            length_N=roster.num_words_N[rows],
+            licensed_N=roster.licensed_N[rows],
+            fetch_time_N=roster.fetched_N[rows],
+            in_review_N=roster.state_N[rows] == IN_REVIEW,
+        )
+    )
+    ordered = np.empty_like(rows)
+    ordered[rank] = rows
+    group = np.arange(rows.size)
+    if dedup.exact:
+        later, earlier = exact_links(roster.text_hash_N[ordered], group)
+        group[later] = earlier
+    return _Ranked(rows_R=ordered, group_R=group)
+
+
+def _near_links(
+    job: Job, roster: Roster, ranked: _Ranked, run_near: Callable[[int], None]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], int]:
+    if job.spec.dedup.near is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), 0
+    job.store.remove("work")
+    rank_N = np.full(roster.num_documents, -1, dtype=np.int64)
+    ranks = np.arange(ranked.rows_R.size)
+    first = ranked.group_R == ranks
+    rank_N[ranked.rows_R[first]] = ranks[first]
+    for index, part in enumerate(roster.parts):
+        save_array(job.store, f"{RANKS}/{part}.npy", rank_N[roster.rows(index)])
+    part_of = np.searchsorted(roster.starts_P1, ranked.rows_R, side="right") - 1
+    places = np.stack((part_of, ranked.rows_R - roster.starts_P1[part_of]), axis=1).astype(np.int32)
+    save_array(job.store, PLACES, places)
+    run_near(int(first.sum()))
+    return collected_links(job.store)
+
+
+def _write_links(
+    job: Job,
+    roster: Roster,
+    ranked: _Ranked,
+    twins: NDArray[np.int64],
+    near: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]],
+) -> None:
+    """Publishes `links/`: exact and near, each pair once, sorted by (later, earlier, kind)."""
+    later = np.concatenate((twins, near[0]))
+    earlier = np.concatenate((ranked.group_R[twins], near[1]))
+    jaccard = np.concatenate((np.ones(twins.size), near[2]))
+    order = np.lexsort((earlier, later))
+    ids = roster.ids_N[ranked.rows_R]
+    for number, start in enumerate(range(0, max(order.size, 1), LINKS_PER_PART)):
+        chosen = order[start : start + LINKS_PER_PART]
+        kinds = np.where(chosen < twins.size, "exact", "near").tolist()
+        columns = [to_binary16(ids[later[chosen]]), to_binary16(ids[earlier[chosen]]), pa.array(kinds, pa.string())]
+        batch = pa.RecordBatch.from_arrays([*columns, pa.array(jaccard[chosen])], schema=LINKS)
+        write_part(job.store, f"links/part-{number:05d}-{job.fingerprint[:8]}.parquet", LINKS, [batch])
+
+
+def _clustering(
+    job: Job,
+    roster: Roster,
+    ranked: _Ranked,
+    twins: NDArray[np.int64],
+    near: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]],
+    hot: int,
+) -> Clustering:
+    later, earlier, jaccard = near
+    size = ranked.rows_R.size
+    rule = job.spec.dedup.near.survivors if job.spec.dedup.near else "earlier"
+    state = roster.state_N[ranked.rows_R]
+    undecided = job.spec.dedup.undecided
+    links = SurvivorInput(
+        in_review_N=state == IN_REVIEW, later_L=later, earlier_L=earlier, rule=rule, undecided=undecided
+    )
+    result = survivors(links)
+    outcome_R, via_R = result.outcome_N, result.via_link_N
+    kind_R = np.where(via_R >= 0, NEAR, NO_LINK).astype(np.uint8)
+    jaccard_R, survivor_R = np.zeros(size), np.full(size, -1, dtype=np.int64)
+    linked = via_R >= 0
+    jaccard_R[linked] = jaccard[via_R[linked]]
+    survivor_R[linked] = np.where(result.survivor_N >= 0, result.survivor_N, -1)[linked]
+    _follow(twins, ranked.group_R, state, outcome_R, kind_R, jaccard_R, survivor_R)
+    root_R = union_find(size, np.concatenate((twins, later)), np.concatenate((ranked.group_R[twins], earlier)))
+    alone_R = np.bincount(root_R, minlength=size)[root_R] == 1
+    rows = ranked.rows_R
+    clustering = Clustering(
+        outcome_N=np.zeros(roster.num_documents, np.uint8),
+        kind_N=np.zeros(roster.num_documents, np.uint8),
+        jaccard_N=np.zeros(roster.num_documents),
+        survivor_N=np.full(roster.num_documents, -1, np.int64),
+        cluster_N=np.full(roster.num_documents, -1, np.int64),
+        hot_buckets=hot,
+        num_links=int(twins.size + later.size),
+    )
+    clustering.outcome_N[rows], clustering.kind_N[rows], clustering.jaccard_N[rows] = outcome_R, kind_R, jaccard_R
+    clustering.survivor_N[rows] = np.where(survivor_R >= 0, rows[survivor_R], -1)
+    clustering.cluster_N[rows] = np.where(alone_R, -1, rows[root_R])
+    return clustering
+
+
+def _follow(
+    twins: NDArray[np.int64],
+    group_R: NDArray[np.int64],
+    state_R: NDArray[np.uint8],
+    outcome_R: NDArray[np.uint8],
+    kind_R: NDArray[np.uint8],
+    jaccard_R: NDArray[np.float64],
+    survivor_R: NDArray[np.int64],
+) -> None:
+    """Gives later copies of a text the fate of the first: removed with it or for it, held where it is undecided."""
+    first = group_R[twins]
+    undecided = (outcome_R[first] == HELD) | ((outcome_R[first] == STAYS) & (state_R[first] == IN_REVIEW))
+    outcome_R[twins] = np.where(undecided, HELD, REMOVED)
+    kind_R[twins], jaccard_R[twins] = EXACT, 1.0
+    survivor_R[twins] = np.where(outcome_R[first] == REMOVED, survivor_R[first], first)

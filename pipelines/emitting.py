@@ -1,0 +1,53 @@
+"""The stage `emit`: kept documents to a token store, and from it an export of training shards."""
+
+import hashlib
+import json
+
+from curation.identity import fingerprint
+from pipelines.measuring import Job
+from pipelines.parts import read_batches
+from pipelines.shards import Export, ExportRequest, export_shards
+from pipelines.store import Store
+from pipelines.tokenize import PinnedTokenizer, encode_part
+
+READ_COLUMNS = ["doc_id", "source", "split", "text"]
+
+
+def tokenize_part(job: Job, part: str, tokenizer: PinnedTokenizer) -> None:
+    """Writes `tokens/` of one part from its kept documents (idempotent)."""
+    documents = read_batches(job.store, f"documents/{part}.parquet", READ_COLUMNS)
+    encode_part(documents, tokenizer, store=job.store, part=part)
+
+
+def export_run(job: Job, parts: tuple[str, ...], tokenizer: PinnedTokenizer) -> Export:
+    """Publishes the export of a run, named by the digest of plan, decisions and order.
+
+    Raises:
+        ConservationError: tokens were lost or made up.
+    """
+    assert job.spec.shards is not None, "the driver exports only where the spec has shards"
+    decisions = [job.store.digest(f"decisions/{part}.parquet").sha256 for part in parts]
+    request = ExportRequest(
+        store=job.store,
+        parts=parts,
+        tokenizer=tokenizer,
+        shards=job.spec.shards,
+        seed=job.spec.seed,
+        fingerprint=fingerprint([job.fingerprint, *decisions]),
+        weights={name: given.weight for name, given in job.spec.inputs.items()},
+        provenance={"job": job.spec.job, "run_fingerprint": job.fingerprint},
+    )
+    return export_shards(request)
+
+
+def verify_export(store: Store, name: str) -> list[str]:
+    """Returns what differs between an export and its `MANIFEST.sha256`, and between its tokens and the token store."""
+    folder = f"exports/{name}"
+    broken = []
+    for line in store.read(f"{folder}/MANIFEST.sha256").decode().splitlines():
+        sha256, _, path = line.partition("  ")
+        if not store.exists(f"{folder}/{path}"):
+            broken.append(f"{folder}/{path}: listed in MANIFEST.sha256, not there")
+        elif store.digest(f"{folder}/{path}").sha256 != sha256:
+            broken.append(f"{folder}/{path}: differs from its sha256 in MANIFEST.sha256")
+    return broken

@@ -1,0 +1,132 @@
+"""The Beam graphs. They read like the drawing in docs/architecture.md; each runs to the end before the next.
+
+No PCollection here carries text: an element is a work unit's name, or a packed block of hashes and ranks.
+A unit's text lives inside one call (docs/decisions/0001-one-unit-one-call.md).
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.arrow_coder import register_record_batch_coder
+from pipelines.deciding import decide_part
+from pipelines.inputs.units import WorkUnit
+from pipelines.judging import judge_part
+from pipelines.linking import band_blocks, verified_links
+from pipelines.measuring import Job, measure_unit
+from pipelines.spec import RunnerSpec
+from pipelines.emitting import tokenize_part
+from pipelines.tokenize import PinnedTokenizer
+
+PROCESSES_FROM_BYTES = 256 << 20
+"""From this much input on, worker processes (about 6 s to start, measured) pay for themselves."""
+
+NamedUnit = tuple[str, WorkUnit]
+
+register_record_batch_coder()
+
+
+def graph(runner: RunnerSpec, *, input_bytes: int = 0) -> beam.Pipeline:
+    """Returns an empty pipeline on the spec's runner; `input_bytes` chooses threads or processes for `auto`."""
+    workers = runner.workers or os.cpu_count() or 1
+    mode = runner.mode
+    if mode == "auto":
+        mode = "multi_processing" if input_bytes >= PROCESSES_FROM_BYTES and workers > 1 else "multi_threading"
+    options = [f"--runner={runner.name}", *runner.options]
+    if runner.name == "FnApiRunner":
+        options += [f"--direct_num_workers={workers}", f"--direct_running_mode={mode}"]
+    return beam.Pipeline(options=PipelineOptions(options))
+
+
+class _MeasureUnit(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def process(self, element: NamedUnit) -> Iterator[str]:
+        part, unit = element
+        measure_unit(self.job, unit, part)
+        yield part
+
+
+class _JudgePart(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def process(self, element: str) -> Iterator[str]:
+        judge_part(self.job, element)
+        yield element
+
+
+class _BandBlocks(beam.DoFn):
+    def __init__(self, job: Job, bands: tuple[int, ...], partitions: int) -> None:
+        self.job, self.bands, self.partitions = job, bands, partitions
+
+    def process(self, element: str) -> Iterator[tuple[int, pa.RecordBatch]]:
+        yield from band_blocks(self.job, element, self.bands, self.partitions)
+
+
+class _VerifiedLinks(beam.DoFn):
+    def __init__(self, job: Job, parts: tuple[str, ...]) -> None:
+        self.job, self.parts = job, parts
+
+    def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[int]:
+        key, blocks = element
+        verified_links(self.job, key, blocks, self.parts)
+        yield key
+
+
+class _DecidePart(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def process(self, element: str) -> Iterator[str]:
+        decide_part(self.job, element)
+        yield element
+
+
+class _TokenizePart(beam.DoFn):
+    def __init__(self, job: Job, tokenizer: PinnedTokenizer) -> None:
+        self.job, self.tokenizer = job, tokenizer
+
+    def process(self, element: str) -> Iterator[str]:
+        tokenize_part(self.job, element, self.tokenizer)
+        yield element
+
+
+def measure(pipeline: beam.Pipeline, job: Job, units: list[NamedUnit]) -> beam.PCollection:
+    """Work units -> measured text, signatures, dead letters, accounts."""
+    return pipeline | "WorkUnits" >> beam.Create(units) | "MeasureUnit" >> beam.ParDo(_MeasureUnit(job)).with_output_types(str)
+
+
+def judge(pipeline: beam.Pipeline, job: Job, parts: list[str]) -> beam.PCollection:
+    """Signals -> verdicts."""
+    return pipeline | "Parts" >> beam.Create(parts) | "JudgePart" >> beam.ParDo(_JudgePart(job)).with_output_types(str)
+
+
+def link(pipeline: beam.Pipeline, job: Job, parts: list[str], *, bands: tuple[int, ...], partitions: int) -> beam.PCollection:
+    """Signatures -> packed blocks of (band hash, rank) -> verified links; ids and hashes only."""
+    return (
+        pipeline
+        | "SignatureParts" >> beam.Create(parts)
+        | "BandBlocks"
+        >> beam.ParDo(_BandBlocks(job, bands, partitions)).with_output_types(tuple[int, pa.RecordBatch])
+        | "ByBandAndPartition" >> beam.GroupByKey()
+        | "VerifiedLinks" >> beam.ParDo(_VerifiedLinks(job, tuple(parts))).with_output_types(int)
+    )
+
+
+def decide(pipeline: beam.Pipeline, job: Job, parts: list[str]) -> beam.PCollection:
+    """Measured text + its own decisions -> kept documents, review rows."""
+    return pipeline | "Parts" >> beam.Create(parts) | "DecidePart" >> beam.ParDo(_DecidePart(job)).with_output_types(str)
+
+
+def tokenize(pipeline: beam.Pipeline, job: Job, parts: list[str], tokenizer: PinnedTokenizer) -> beam.PCollection:
+    """Kept documents -> token store, in input order."""
+    return (
+        pipeline
+        | "Parts" >> beam.Create(parts)
+        | "TokenizePart" >> beam.ParDo(_TokenizePart(job, tokenizer)).with_output_types(str)
+    )

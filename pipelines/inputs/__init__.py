@@ -1,0 +1,1 @@
+"""Opening and reading inputs: from files of any format to record batches of `curation.schema.READ`."""

@@ -1,0 +1,228 @@
+"""The driver: one loop over the stages of a run, each published before the next starts.
+
+Kill it anywhere and start it again: units and parts that are published are not done again, and what is done
+again gives the same bytes. `manifest.json` is written last; a run without it is unfinished.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import apache_beam as beam
+
+from curation.errors import SpecError, TooManyBadRecords
+from pipelines import graphs
+from pipelines.clustering import Clustering, cluster
+from pipelines.conservation import check_conservation
+from pipelines.deciding import final_states, write_decisions
+from pipelines.emitting import export_run
+from pipelines.faults import reach
+from pipelines.ledger import Ledger
+from pipelines.linking import num_partitions, passes
+from pipelines.lock import run_lock
+from pipelines.manifest import count_documents, read_manifest, write_manifest
+from pipelines.measuring import Job
+from pipelines.parts import read_part, write_part
+from pipelines.progress import Progress
+from pipelines.report import write_report
+from pipelines.roster import Roster, load_roster
+from pipelines.run_plan import FILES, RunPlan, plan_run
+from pipelines.spec import JobSpec
+from pipelines.spec_file import dump_spec
+from pipelines.splitting import split_documents
+from pipelines.store import Store
+from pipelines.tokenize import load_tokenizer
+
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """A finished run; `reused` when it had been finished before."""
+
+    run: Store
+    fingerprint: str
+    counts: dict[str, int]
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Driver:
+    """What every stage needs."""
+
+    job: Job
+    plan: RunPlan
+    progress: Progress
+    ledger: Ledger
+
+
+def run_job(
+    spec: JobSpec,
+    *,
+    spec_path: Path | None,
+    output: str | None,
+    limit: int | None,
+    settings: tuple[str, ...],
+    progress: Progress,
+) -> RunResult:
+    """Runs a job to its manifest, going on from whatever an earlier attempt published.
+
+    Args:
+        spec: the job.
+        spec_path: the spec's file; relative paths start from its folder (None: from the working directory).
+        output: run directory, a path or URL; None: `runs/<job>-<fingerprint8>`.
+        limit: at most this many documents, a deterministic sample.
+        settings: `--set` settings, already applied to `spec`; recorded in the ledger.
+        progress: told about stages.
+
+    Raises:
+        SpecError: the spec cannot run, or `output` holds another run.
+        TooManyBadRecords: dead letters above `limits.max_bad_fraction`.
+        ConservationError: a law does not hold.
+    """
+    root = spec_path.parent if spec_path else Path()
+    plan = plan_run(spec, root=root, limit=limit)
+    store = Store(output or f"runs/{spec.job}-{plan.fingerprint[:8]}")
+    with run_lock(store):
+        done = _claim(store, plan)
+        if done is not None:
+            return RunResult(run=store, fingerprint=plan.fingerprint, counts=done, reused=True)
+        ledger = Ledger(store)
+        ledger.start(fingerprint=plan.fingerprint, settings=list(settings), runner=spec.runner.name)
+        job = Job(spec=spec, fingerprint=plan.fingerprint, store=store)
+        counts = _run_stages(_Driver(job=job, plan=plan, progress=progress, ledger=ledger))
+        ledger.record("finished")
+    return RunResult(run=store, fingerprint=plan.fingerprint, counts=counts, reused=False)
+
+
+def _claim(store: Store, plan: RunPlan) -> dict[str, int] | None:
+    """Makes the run directory this plan's; returns the counts of a finished run, else None."""
+    if store.exists("fingerprint"):
+        found = store.read("fingerprint").decode().strip()
+        if found != plan.fingerprint:
+            raise SpecError(
+                f"{store.uri}: holds another run (fingerprint {found[:8]}, this one is {plan.fingerprint[:8]}): "
+                "the spec or an input changed; choose another --output or remove it"
+            )
+    else:
+        store.write("fingerprint", plan.fingerprint.encode() + b"\n")
+    manifest = read_manifest(store)
+    return manifest.counts if manifest else None
+
+
+def _run_stages(driver: _Driver) -> dict[str, int]:
+    job, store = driver.job, driver.job.store
+    store.write("spec.yaml", dump_spec(job.spec).encode())
+    write_part(store, "inputs/files.parquet", FILES, driver.plan.files_table().to_batches())
+    _measure(driver)
+    _check_bad_fraction(driver)
+    _run_parts(driver, "judge", "verdicts", lambda p, parts: graphs.judge(p, job, parts))
+    roster = load_roster(store, job.spec, driver.plan.parts)
+    clustering = _link(driver, roster)
+    split = split_documents(store, job.spec, roster, clustering, final_states(roster, clustering))
+    write_decisions(job, roster, clustering, split)
+    _run_parts(driver, "decide", "review", lambda p, parts: graphs.decide(p, job, parts))
+    check_conservation(store)
+    export = None
+    if job.spec.shards is not None and driver.plan.tokenizer is not None:
+        tokenizer = load_tokenizer(driver.plan.tokenizer, eos=job.spec.shards.eos)
+        _run_parts(driver, "tokenize", "tokens", lambda p, parts: graphs.tokenize(p, job, parts, tokenizer))
+        driver.progress.start("emit", 1, "parts")
+        export = export_run(job, driver.plan.parts, tokenizer)
+        driver.progress.finish(f"export {export.name}")
+    store.remove("work")
+    counts = count_documents(store, export)
+    reach("before_manifest")
+    write_manifest(job, driver.plan, counts, hot_buckets=clustering.hot_buckets, export=export)
+    write_report(store.uri)
+    return counts
+
+
+def _measure(driver: _Driver) -> None:
+    units = [
+        (part, unit) for part, unit in driver.plan.units if not driver.job.store.exists(f"accounts/{part}.parquet")
+    ]
+    sizes = {part: unit.bytes for part, unit in driver.plan.units}
+    done_before = sum(sizes.values()) - sum(unit.bytes for _, unit in units)
+    if not units:
+        return
+    with _watched(driver, "measure", "accounts", sizes, "bytes"):
+        with graphs.graph(driver.job.spec.runner, input_bytes=driver.plan.input_bytes) as pipeline:
+            graphs.measure(pipeline, driver.job, units)
+    driver.ledger.record("measured", units=len(units), bytes_before=done_before)
+
+
+def _run_parts(
+    driver: _Driver, stage: str, folder: str, build: Callable[[beam.Pipeline, list[str]], beam.PCollection]
+) -> None:
+    """Runs a graph over the parts whose last file of this stage is not published yet."""
+    missing = [part for part in driver.plan.parts if not driver.job.store.exists(f"{folder}/{part}.parquet")]
+    if not missing:
+        return
+    with _watched(driver, stage, folder, dict.fromkeys(driver.plan.parts, 1), "parts"):
+        big = driver.plan.input_bytes if stage == "tokenize" else 0
+        with graphs.graph(driver.job.spec.runner, input_bytes=big) as pipeline:
+            build(pipeline, missing)
+    driver.ledger.record(stage, parts=len(missing))
+
+
+def _link(driver: _Driver, roster: Roster) -> Clustering:
+    job, parts = driver.job, list(driver.plan.parts)
+    near = job.spec.dedup.near
+
+    def run_near(num_documents: int) -> None:
+        if near is None or num_documents == 0:
+            return
+        partitions = num_partitions(num_documents)
+        for bands in passes(near, num_documents, job.spec.limits.memory_bytes):
+            with graphs.graph(job.spec.runner) as pipeline:
+                graphs.link(pipeline, job, parts, bands=bands, partitions=partitions)
+            driver.progress.update(bands[-1] + 1)
+
+    driver.progress.start("link", near.bands if near else 1, "parts")
+    clustering = cluster(job, roster, run_near)
+    driver.progress.finish(f"{clustering.num_links} links")
+    driver.ledger.record("linked", links=clustering.num_links)
+    return clustering
+
+
+@contextlib.contextmanager
+def _watched(driver: _Driver, stage: str, folder: str, sizes: dict[str, int], unit: str) -> Iterator[None]:
+    """Reports progress from the parts that workers publish, until the block ends."""
+    stop = threading.Event()
+
+    def published() -> int:
+        names = (name.rsplit("/", 1)[1].removesuffix(".parquet") for name in driver.job.store.names(folder, ".parquet"))
+        return sum(sizes.get(name, 0) for name in names)
+
+    def poll() -> None:
+        while not stop.wait(POLL_SECONDS):
+            driver.progress.update(published())
+
+    driver.progress.start(stage, sum(sizes.values()), unit)
+    watcher = threading.Thread(target=poll, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join()
+    driver.progress.finish(f"{len(sizes)} parts")
+
+
+def _check_bad_fraction(driver: _Driver) -> None:
+    documents = dead = 0
+    for part in driver.plan.parts:
+        accounts = read_part(driver.job.store, f"accounts/{part}.parquet", ["kind", "count"]).to_pydict()
+        for kind, count in zip(accounts["kind"], accounts["count"], strict=True):
+            documents += count * (kind in {"document", "skipped"})
+            dead += count * (kind == "dead_letter")
+    most = driver.job.spec.limits.max_bad_fraction
+    if dead > most * (documents + dead):
+        raise TooManyBadRecords(
+            f"{dead} of {documents + dead} records are dead letters, above limits.max_bad_fraction {most}; "
+            f"see {driver.job.store.uri}/dead_letter or raise the limit"
+        )
+

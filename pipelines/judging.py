@@ -1,0 +1,78 @@
+"""The stage `judge`: gates over stored signals, no text. A changed threshold reruns only from here."""
+
+from functools import cache
+
+import pyarrow as pa
+
+from curation.errors import SpecError
+from curation.quality.gates import Gate, Rule, check_gates, preset_rules
+from curation.routing import GatesOfSource, judge
+from curation.schema import VERDICTS
+from pipelines.measuring import Job, measured_schema
+from pipelines.parts import read_batches, write_part
+from pipelines.spec import GateSpec, JobSpec
+
+JUDGED_COLUMNS = ("doc_id", "source", "domain")
+
+
+def gate_of(name: str, spec: GateSpec) -> Gate:
+    """Returns the gate that a spec describes: a preset's rules, its overrides, then further rules."""
+    rules = list(preset_rules(spec.preset)) if spec.preset else []
+    places = {rule.label: index for index, rule in enumerate(rules)}
+    for rule in spec.rules:
+        if rule.label in places:
+            rules[places[rule.label]] = rule
+        else:
+            rules.append(rule)
+    return Gate(name=name, rules=tuple(rules), when=spec.when)
+
+
+def gates_of(spec: JobSpec) -> tuple[GatesOfSource, ...]:
+    """Returns every input's gates in stage order.
+
+    Raises:
+        SpecError: an input names a gate that the spec lacks.
+    """
+    for source, given in spec.inputs.items():
+        for name in given.gates:
+            if name not in spec.gates:
+                raise SpecError(f"inputs.{source}.gates: no gate {name!r}; gates are {', '.join(spec.gates) or 'none'}")
+    return tuple(
+        GatesOfSource(source=source, gates=tuple(gate_of(name, spec.gates[name]) for name in given.gates))
+        for source, given in spec.inputs.items()
+    )
+
+
+def check_spec_gates(spec: JobSpec) -> None:
+    """Raises SpecError or SchemaError when a gate cannot judge what the plan measures."""
+    schema = measured_schema(spec)
+    for of_source in gates_of(spec):
+        check_gates(of_source.gates, schema)
+
+
+@cache
+def _judged_columns(spec_signals: tuple[str, ...]) -> list[str]:
+    return [*JUDGED_COLUMNS, *spec_signals]
+
+
+def judged_columns(spec: JobSpec) -> list[str]:
+    """Returns the columns that the gates read: ids and signals."""
+    return _judged_columns(tuple(name for name in measured_schema(spec).names if name.startswith("signal.")))
+
+
+def judge_part(job: Job, part: str) -> None:
+    """Writes `verdicts/` of one part from its `measured/` signals (idempotent)."""
+    gates = gates_of(job.spec)
+    columns = judged_columns(job.spec)
+    judged = (
+        judge(pa.RecordBatch.from_arrays([batch[name] for name in columns], names=columns), gates)
+        for batch in read_batches(job.store, f"measured/{part}.parquet", columns)
+    )
+    write_part(job.store, f"verdicts/{part}.parquet", VERDICTS, judged)
+
+
+def rules_by_name(spec: JobSpec) -> dict[str, Rule]:
+    """Returns every rule of the spec by the name that decisions carry (`<gate>/<rule>`)."""
+    return {
+        f"{gate.name}/{rule.label}": rule for of_source in gates_of(spec) for gate in of_source.gates for rule in gate.rules
+    }

@@ -1,0 +1,130 @@
+"""The stage `measure`: one work unit, from raw bytes to measured text and signatures.
+
+A unit is read, extracted, edited and measured batch by batch and written as four parts of one name. The
+accounts part is written last: a unit whose accounts are published is done, and a resumed run skips it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.plan import extract_step, measure_plan
+from curation.schema import ACCOUNT, DEAD_LETTER, DOCUMENT, SIGNATURE_FIELDS, SIGNATURES
+from curation.step import Plan
+from pipelines.inputs.reading import Accounts, read_unit
+from pipelines.inputs.units import WorkUnit
+from pipelines.parts import write_part
+from pipelines.spec import InputSpec, JobSpec
+from pipelines.spool import Spool
+from pipelines.store import Store
+
+SIGNATURE_NAMES = frozenset(field.name for field in SIGNATURE_FIELDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a worker needs to know: small, picklable, the same for every unit."""
+
+    spec: JobSpec
+    fingerprint: str
+    store: Store
+
+
+def plan_of(spec: JobSpec) -> Plan:
+    """Returns the plan that every extracted document passes: edits, signals, signature."""
+    return measure_plan(
+        edits=spec.edits,
+        signals=spec.signals,
+        language_model=spec.language_model.path,
+        language_model_sha256=spec.language_model.sha256,
+        near=spec.dedup.near,
+    )
+
+
+def measured_schema(spec: JobSpec) -> pa.Schema:
+    """Returns the schema of `measured/`: provenance, text, edits and signals."""
+    schema = plan_of(spec).output_schema(DOCUMENT)
+    return pa.schema([field for field in schema if field.name not in SIGNATURE_NAMES])
+
+
+def measure_unit(job: Job, unit: WorkUnit, part: str) -> None:
+    """Writes `measured/`, `signatures/`, `dead_letter/` and `accounts/` of one unit (idempotent)."""
+    if job.store.exists(f"accounts/{part}.parquet"):
+        return
+    accounts = Accounts(source=unit.source)
+    schema = measured_schema(job.spec)
+    with Spool(SIGNATURES) as signatures:
+        batches = _measured(job.spec, unit, accounts, signatures)
+        write_part(job.store, f"measured/{part}.parquet", schema, batches)
+        write_part(job.store, f"signatures/{part}.parquet", SIGNATURES, signatures.batches())
+    write_part(job.store, f"dead_letter/{part}.parquet", DEAD_LETTER, accounts.dead_letter_table().to_batches())
+    write_part(job.store, f"accounts/{part}.parquet", ACCOUNT, accounts.accounts_table().to_batches())
+
+
+def _measured(spec: JobSpec, unit: WorkUnit, accounts: Accounts, signatures: Spool) -> Iterator[pa.RecordBatch]:
+    plan = plan_of(spec)
+    schema = measured_schema(spec)
+    for documents in documents_of(spec, unit, accounts):
+        batch = plan(documents)
+        signatures.add(batch.select(SIGNATURES.names))
+        yield batch.select(schema.names)
+
+
+def documents_of(spec: JobSpec, unit: WorkUnit, accounts: Accounts) -> Iterator[pa.RecordBatch]:
+    """Yields batches of DOCUMENT: read, sampled and extracted; the rest goes to `accounts`."""
+    given = spec.inputs[unit.source]
+    extract = extract_step(given.extract)
+    sample = _Sample(limit=unit.limit)
+    for raw in read_unit(unit, given, spec.limits, accounts):
+        chosen = sample.take(raw, accounts)
+        if chosen.num_rows:
+            yield from _extracted(extract(chosen), given, accounts)
+
+
+@dataclass(slots=True)
+class _Sample:
+    """Keeps the first `limit` records of a unit; the others are accounted for as skipped."""
+
+    limit: int | None
+    taken: int = 0
+
+    def take(self, batch: pa.RecordBatch, accounts: Accounts) -> pa.RecordBatch:
+        if self.limit is None:
+            return batch
+        room = max(self.limit - self.taken, 0)
+        chosen, rest = batch.slice(0, room), batch.slice(room)
+        self.taken += chosen.num_rows
+        for path, offset, length in zip(*(rest[name].to_pylist() for name in ("path", "offset", "length_bytes")), strict=True):
+            accounts.skipped(path, offset, length, "limit")
+        return chosen
+
+
+def _extracted(batch: pa.RecordBatch, given: InputSpec, accounts: Accounts) -> Iterator[pa.RecordBatch]:
+    """Yields the rows that have text; the others become dead letters, or skipped where they are empty."""
+    failed = batch["extract_error"].is_valid()
+    empty = pc.and_(pc.invert(failed), pc.equal(pc.fill_null(pc.binary_length(batch["text"]), 0), 0))
+    for row in batch.filter(pc.or_(failed, empty)).select(["path", "offset", "length_bytes", "extract_error"]).to_pylist():
+        where = (row["path"], row["offset"], row["length_bytes"])
+        if row["extract_error"] is None:
+            accounts.skipped(*where, "empty_text")
+        else:
+            reason, _, detail = row["extract_error"].partition(": ")
+            accounts.dead_letter(*where, reason, detail)
+    good = batch.filter(pc.invert(pc.or_(failed, empty))).select(DOCUMENT.names)
+    for path, rows in _by_path(good):
+        accounts.documents(path, rows["offset"].to_numpy(), rows["length_bytes"].to_numpy())
+    if good.num_rows:
+        yield pa.RecordBatch.from_arrays(good.columns, schema=DOCUMENT)
+
+
+def _by_path(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yields runs of rows of one path, in order."""
+    if not batch.num_rows:
+        return
+    paths = np.asarray(batch["path"].to_pylist(), dtype=object)
+    starts = np.concatenate(([0], np.flatnonzero(paths[1:] != paths[:-1]) + 1, [paths.size]))
+    for start, stop in zip(starts[:-1], starts[1:], strict=True):
+        yield paths[start], batch.slice(start, stop - start)

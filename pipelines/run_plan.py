@@ -1,0 +1,170 @@
+"""What a run will do, before it does it: files and their digests, work units, part names, the fingerprint.
+
+The fingerprint covers all that decides the output (spec, input digests, model and tokenizer digests, version)
+and nothing that must not (paths outside the inputs, runner, batch size, memory).
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import pyarrow as pa
+
+from curation.errors import InputError
+from curation.identity import fingerprint
+from curation.quality.language import model_digest
+from pipelines.inputs.artifacts import read_artifact
+from pipelines.inputs.files import InputFile
+from pipelines.inputs.open import digest_of, list_files
+from pipelines.inputs.sniff import inspect_file
+from pipelines.inputs.units import WorkUnit, plan_units
+from pipelines.judging import check_spec_gates
+from pipelines.spec import InputSpec, JobSpec
+
+FILES = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("digest", pa.string()),  # xxh3-128 (hex); null: could not be read
+        pa.field("format", pa.string()),
+        pa.field("compression", pa.string()),
+        pa.field("problem", pa.string()),  # why the whole file is one dead letter
+    ]
+)
+
+NOT_IN_FINGERPRINT = ("runner",)
+LIMITS_NOT_IN_FINGERPRINT = ("batch_bytes", "memory_bytes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """Everything about a run that is known before it starts."""
+
+    spec: JobSpec
+    files: tuple[tuple[str, InputFile], ...]  # (source, file)
+    units: tuple[tuple[str, WorkUnit], ...]  # (part name, unit)
+    tokenizer: bytes | None
+    fingerprint: str
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Part names in unit order: the order of documents everywhere."""
+        return tuple(part for part, _ in self.units)
+
+    @property
+    def input_bytes(self) -> int:
+        """Bytes of all input files as they lie on disk."""
+        return sum(max(file.bytes, 0) for _, file in self.files)
+
+    def files_table(self) -> pa.Table:
+        """Returns `inputs/`: one row per file."""
+        rows = [
+            {
+                "source": source,
+                "path": file.path,
+                "bytes": file.bytes,
+                "digest": file.digest,
+                "format": file.format,
+                "compression": file.compression,
+                "problem": file.problem,
+            }
+            for source, file in self.files
+        ]
+        return pa.Table.from_pylist(rows, schema=FILES)
+
+
+def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None) -> RunPlan:
+    """Lists and digests the inputs, checks the plan against its gates, and cuts work units.
+
+    Args:
+        spec: the job.
+        root: folder that relative paths of the spec start from.
+        limit: at most this many documents, shared out evenly over inputs and their units.
+
+    Raises:
+        SpecError: the gates cannot judge what is measured.
+        InputError: an input matches no file, or one cannot be read.
+    """
+    check_spec_gates(spec)
+    files: list[tuple[str, InputFile]] = []
+    units: list[WorkUnit] = []
+    for source, given in spec.inputs.items():
+        found = [_identified(file, given) for file in list_files(given.files, root)]
+        if not found:
+            raise InputError(f"inputs.{source}.files: expected at least one file, found none for {list(given.files)} in {root}")
+        files += [(source, file) for file in found]
+        units += plan_units(found, spec.limits, source=source, given=given, first_index=len(units))
+    units = _limited(units, limit)
+    tokenizer = _tokenizer(spec, root)
+    key = _fingerprint(spec, files, tokenizer, limit)
+    named = tuple((_part_name(key, unit), unit) for unit in units)
+    return RunPlan(spec=spec, files=tuple(files), units=named, tokenizer=tokenizer, fingerprint=key)
+
+
+def _identified(file: InputFile, given: InputSpec) -> InputFile:
+    """Returns `file` with format, compression and digest, or with the problem that makes it a dead letter."""
+    file = inspect_file(file, given)
+    if file.problem == "permission_denied":
+        return file
+    return dataclasses.replace(file, digest=digest_of(file))
+
+
+def _tokenizer(spec: JobSpec, root: Path) -> bytes | None:
+    if spec.shards is None:
+        return None
+    return read_artifact(spec.shards.tokenizer, root=root, sha256=spec.shards.tokenizer_sha256)
+
+
+def _limited(units: list[WorkUnit], limit: int | None) -> list[WorkUnit]:
+    """Shares `limit` out: evenly over inputs, then evenly over the units of each."""
+    if limit is None:
+        return units
+    sources = list(dict.fromkeys(unit.source for unit in units))
+    quota = dict(zip(sources, _shares(limit, len(sources)), strict=True))
+    limited: list[WorkUnit] = []
+    for source in sources:
+        mine = [unit for unit in units if unit.source == source]
+        shares = _shares(quota[source], len(mine))
+        limited += [dataclasses.replace(unit, limit=share) for unit, share in zip(mine, shares, strict=True)]
+    return limited
+
+
+def _shares(total: int, count: int) -> list[int]:
+    return [total // count + (index < total % count) for index in range(count)]
+
+
+def _fingerprint(spec: JobSpec, files: list[tuple[str, InputFile]], tokenizer: bytes | None, limit: int | None) -> str:
+    settings = decisive_settings(spec)
+    return fingerprint(
+        {
+            "spec": settings,
+            "files": [[source, file.path, file.bytes, file.digest] for source, file in files],
+            "language_model": model_digest(spec.language_model.path, spec.language_model.sha256),
+            "tokenizer": fingerprint([tokenizer.hex()]) if tokenizer else None,
+            "limit": limit,
+            "version": metadata.version("gristmill"),
+        }
+    )
+
+
+def decisive_settings(spec: JobSpec) -> dict[str, object]:
+    """Returns the settings that decide the output, as plain values; inputs' paths are covered by their digests."""
+    settings = dataclasses.asdict(spec)
+    for name in NOT_IN_FINGERPRINT:
+        del settings[name]
+    for name in LIMITS_NOT_IN_FINGERPRINT:
+        del settings["limits"][name]
+    for given in settings["inputs"].values():
+        del given["files"]
+    settings["input_order"] = list(spec.inputs)
+    settings["language_model"] = None
+    if settings["shards"]:
+        del settings["shards"]["tokenizer"]
+    return settings
+
+
+def _part_name(key: str, unit: WorkUnit) -> str:
+    pieces = [[piece.file.path, piece.file.digest, piece.start, piece.end] for piece in unit.pieces]
+    return f"part-{unit.index:05d}-{fingerprint([key, unit.source, pieces])[:8]}"

@@ -1,0 +1,212 @@
+"""Writes the shard files of one stage: rows gathered by memory map, one row group in memory at a time.
+
+The token column of each row group is one plain page (see `curation.curriculum.shard_schema`); what was
+written is read back from the footer and the page headers, and a file with another layout is not published.
+"""
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from curation.curriculum.packing import Packing, Pieces
+from curation.curriculum.shard_schema import row_bytes, shard_schema
+from curation.curriculum.token_page import LayoutError, token_page
+from curation.errors import GristmillError
+from pipelines.token_store import TokenStore
+
+GROUP_BYTES = 256 << 20
+"""Token bytes of a row group at most: a page must stay below 2 GiB and is held in memory while written."""
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How rows become files; `rows_per_group` is lowered where a row group would exceed GROUP_BYTES."""
+
+    sequence_length: int
+    dtype: str
+    tokenizer_sha256: str
+    eos_id: int
+    rows_per_group: int
+    rows_per_file: int
+
+    @property
+    def group_rows(self) -> int:
+        """Rows per row group, by the limit in bytes too."""
+        return max(min(self.rows_per_group, GROUP_BYTES // row_bytes(self.sequence_length, self.dtype)), 1)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Schema of the files."""
+        return shard_schema(
+            sequence_length=self.sequence_length, dtype=self.dtype, tokenizer_sha256=self.tokenizer_sha256
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRows:
+    """One stage to write: its packing, the document of each emission, and where its rows start in the export."""
+
+    name: str
+    ordering: str
+    packing: Packing
+    document_E: NDArray[np.int64]
+    difficulty_N: NDArray[np.float64]
+    first_row: int
+
+
+def write_stage(tokens: TokenStore, stage: StageRows, layout: Layout, *, root: Path, folder: str) -> list[dict[str, object]]:
+    """Writes `root/folder/part-*.parquet`; returns the manifest's entry of each file.
+
+    Raises:
+        GristmillError: a file cannot be written, or Arrow wrote another layout than asked for.
+    """
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    entries = []
+    for number, start in enumerate(range(0, stage.packing.num_rows, layout.rows_per_file)):
+        stop = min(start + layout.rows_per_file, stage.packing.num_rows)
+        name = f"{folder}/part-{number:05d}.parquet"
+        entries.append(_write_file(tokens, stage, layout, path=root / name, rows=(start, stop)) | {"path": name})
+    return entries
+
+
+def _write_file(
+    tokens: TokenStore, stage: StageRows, layout: Layout, *, path: Path, rows: tuple[int, int]
+) -> dict[str, object]:
+    crcs = []
+    with path.open("xb") as file:
+        with pq.ParquetWriter(pa.PythonFile(file, mode="w"), layout.schema, **_options(layout)) as writer:
+            for start in range(*rows, layout.group_rows):
+                group, crc = _row_group(tokens, stage, layout, start, min(start + layout.group_rows, rows[1]))
+                writer.write_table(group, row_group_size=group.num_rows)
+                crcs.append(crc)
+        file.flush()
+        os.fsync(file.fileno())
+    return {
+        "row_start": stage.first_row + rows[0],
+        "rows": rows[1] - rows[0],
+        "bytes": path.stat().st_size,
+        "sha256": sha256_of(path),
+        "row_groups": list(_row_groups(path, layout, crcs, stage.first_row + rows[0])),
+    }
+
+
+def _options(layout: Layout) -> dict[str, object]:
+    """Returns the writer's options; nested columns go by the path of their leaf."""
+    packed = ["row", "n_valid", "continued", "stage", "difficulty", "quality"]
+    packed += [f"{name}.list.element" for name in ("doc_lens", "doc_ids", "doc_sources")]
+    return {
+        "compression": {"tokens": "NONE", **dict.fromkeys(packed, "zstd")},
+        "compression_level": dict.fromkeys(packed, 3),
+        "use_dictionary": ["stage", "doc_sources.list.element"],
+        "write_statistics": ["row", "n_valid", "stage", "difficulty", "quality"],
+        "data_page_version": "1.0",
+        "data_page_size": 1 << 30,
+        "max_rows_per_page": layout.group_rows,
+        "write_page_checksum": True,
+    }
+
+
+def _row_group(
+    tokens: TokenStore, stage: StageRows, layout: Layout, start: int, stop: int
+) -> tuple[pa.Table, int]:
+    """Returns the table of rows [start, stop) and the CRC-32 of their token bytes."""
+    packing = stage.packing
+    tokens_RC = _gather(tokens, stage, layout, start, stop)
+    pieces = packing.pieces(start, stop)
+    document_P = stage.document_E[pieces.emission_P]
+    offsets = pa.array(np.concatenate(([0], np.cumsum(pieces.counts_R))), pa.int32())
+    lists = (
+        pa.array(pieces.length_P, pa.int32()),
+        tokens.ids.take(pa.array(document_P)),
+        pa.array(tokens.sources, pa.string()).take(pa.array(tokens.source_N[document_P])),
+    )
+    schema = layout.schema
+    num_rows = stop - start
+    numbers = np.arange(stage.first_row + start, stage.first_row + stop)
+    columns = [
+        pa.FixedSizeBinaryArray.from_buffers(schema.field("tokens").type, num_rows, [None, pa.py_buffer(tokens_RC)]),
+        pa.array(numbers),
+        pa.array(packing.stop_R[start:stop] - packing.start_R[start:stop], pa.int32()),
+        pa.array(packing.continued(start, stop)),
+        *(
+            pa.ListArray.from_arrays(offsets, values, type=schema.field(name).type)
+            for name, values in zip(("doc_lens", "doc_ids", "doc_sources"), lists, strict=True)
+        ),
+        pa.array([stage.name] * num_rows, pa.string()),
+        _mean_by_tokens(stage.difficulty_N[document_P], pieces),
+        pa.nulls(num_rows, pa.float32()),
+    ]
+    return pa.Table.from_arrays(columns, schema=schema), zlib.crc32(tokens_RC.data)
+
+
+def _gather(
+    tokens: TokenStore, stage: StageRows, layout: Layout, start: int, stop: int
+) -> NDArray[np.unsignedinteger]:
+    """Returns rows [start, stop) of the stage as (R, T + 1) little-endian ids, padded with EOS."""
+    packing = stage.packing
+    begin, end = int(packing.start_R[start]), int(packing.stop_R[stop - 1])
+    stream = np.full(end - begin, layout.eos_id, dtype=np.dtype(layout.dtype).newbyteorder("<"))
+    first = int(np.searchsorted(packing.offsets_E1, begin, side="right")) - 1
+    last = int(np.searchsorted(packing.offsets_E1, end, side="left"))
+    for emission in range(first, last):
+        document_start = int(packing.offsets_E1[emission])
+        low, high = max(document_start, begin), min(int(packing.offsets_E1[emission + 1]) - 1, end)
+        if low < high:  # an EOS alone is there already
+            document = int(stage.document_E[emission])
+            tokens.copy_tokens(document, low - document_start, stream[low - begin : high - begin])
+    position_RC = (packing.start_R[start:stop] - begin)[:, None] + np.arange(packing.row_tokens)
+    rows = stream[np.minimum(position_RC, stream.size - 1)]
+    padded = position_RC >= (packing.stop_R[start:stop] - begin)[:, None]
+    rows[padded] = layout.eos_id
+    return np.ascontiguousarray(rows)
+
+
+def _mean_by_tokens(value_P: NDArray[np.float64], pieces: Pieces) -> pa.Array:
+    """Returns float32 (R,): the mean of the known values of each row by tokens, null where none is known."""
+    known = ~np.isnan(value_P)
+    row_P = np.repeat(np.arange(pieces.counts_R.size), pieces.counts_R)
+    weight = np.where(known, pieces.length_P, 0).astype(np.float64)
+    total = np.bincount(row_P, weights=weight, minlength=pieces.counts_R.size)
+    summed = np.bincount(row_P, weights=weight * np.where(known, value_P, 0), minlength=pieces.counts_R.size)
+    mean = np.divide(summed, total, out=np.zeros_like(summed), where=total > 0).astype(np.float32)
+    return pa.array(mean, mask=total == 0)
+
+
+def _row_groups(path: Path, layout: Layout, crcs: list[int], first_row: int) -> Iterator[dict[str, object]]:
+    """Yields the manifest's entry of each row group, after proving where its tokens lie."""
+    width = row_bytes(layout.sequence_length, layout.dtype)
+    with path.open("rb") as file, pq.ParquetFile(path) as parquet:
+
+        def read_at(offset: int, length: int) -> bytes:
+            file.seek(offset)
+            return file.read(length)
+
+        for number, crc in enumerate(crcs):
+            group = parquet.metadata.row_group(number)
+            try:
+                offset, declared = token_page(group, read_at, width=width)
+            except LayoutError as error:
+                raise GristmillError(f"{path}: row group {number}: {error}; report this with the pyarrow version") from None
+            if declared != crc:
+                raise GristmillError(f"{path}: row group {number}: expected CRC {crc}, found {declared} in the page header")
+            yield {"row_start": first_row, "rows": group.num_rows, "tokens_offset": offset, "tokens_crc32": crc}
+            first_row += group.num_rows
+
+
+def sha256_of(path: Path) -> str:
+    """Returns the sha256 (hex) of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

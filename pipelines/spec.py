@@ -1,0 +1,149 @@
+"""The job spec as dataclasses: what a YAML file under `pipelines/jobs/` says, typed and with defaults.
+
+The spec reference in `docs/` and the JSON Schema are generated from these classes: the first line of a
+class's docstring describes its section, the `doc` of each field's metadata describes the key.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from curation.quality.gates import Rule, When
+from curation.setting import key, required
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSpec:
+    """A named group of rules, or a published preset."""
+
+    preset: str | None = key(None, "gopher_quality or gopher_repetition")
+    rules: tuple[Rule, ...] = key((), "rules; beside a preset, one of the same name replaces the preset's")
+    when: When = key(When(), "documents the gate applies to")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Which input columns (JSON keys) hold what; a key that a record lacks is null."""
+
+    text: str = key("text", "the document's text, a string")
+    id: str | None = key("id", "the data's own id")
+    url: str | None = key("url", "the page's URL")
+    language: str | None = key("lang", "declared language")
+    license: str | None = key("license", "licence, an SPDX expression if possible")
+    date: str | None = key("date", "fetch time, ISO 8601")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """One named input with its own reading, gates and weight."""
+
+    files: tuple[str, ...] = required("paths, globs, directories or URLs (s3, gs, az, hf, https); relative to the spec")
+    format: Literal["auto", "warc", "jsonl", "parquet", "text"] = key("auto", "auto: content decides, then the name")
+    document: Literal["file", "line"] = key("file", "text inputs: what one document is")
+    columns: Columns = key(Columns(), "column names of JSONL and Parquet")
+    extract: Literal["main", "all", "none"] = key("main", "HTML: main content, all text, or as it is")
+    domain: str | None = key(None, "kind of content, for `when:` and the report: web, code, law ...")
+    license: str | None = key(None, "licence of every document that names none itself")
+    gates: tuple[str, ...] = key((), "gates of this input, in this order")
+    weight: float = key(1.0, "mean number of times a kept training document is emitted, 0 to 16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds in bytes and shares; none changes what a document becomes except `record_bytes`."""
+
+    record_bytes: int = key(64 * MIB, "a longer record is a dead letter (in bytes after decompression)")
+    batch_bytes: int = key(16 * MIB, "text per Arrow batch; does not change the output")
+    unit_bytes: int = key(64 * MIB, "input per work unit; large files are split, small ones grouped")
+    stream_bytes: int = key(1 << 40, "decompressed bytes read from one file at most")
+    expansion: int = key(1000, "decompressed : compressed ratio of one file above which reading stops")
+    max_bad_fraction: float = key(0.1, "dead letters / records above which the run fails with exit code 3")
+    memory_bytes: int = key(2 << 30, "memory the link stage may plan for; does not change the output")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearSpec:
+    """Near-duplicate detection by MinHash and verified Jaccard similarity."""
+
+    ngram: int = key(5, "words per shingle; FineWeb: 5")
+    bands: int = key(14, "LSH bands; FineWeb: 14")
+    rows: int = key(8, "rows per band; FineWeb: 8")
+    seed: int = key(1, "seed of the permutations")
+    min_jaccard: float = key(0.7, "smallest exact Jaccard similarity of two shingle sets that links them")
+    survivors: Literal["earlier", "component"] = key("earlier", "which rule removes documents")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DedupSpec:
+    """Which documents are the same, and which copy stays."""
+
+    exact: bool = key(True, "remove documents with the same text (BLAKE2b-128)")
+    near: NearSpec | None = key(NearSpec(), "near duplicates; null: off")
+    prefer: tuple[Literal["source", "longest", "licensed", "newest"], ...] = key(
+        ("source",), "which copy stays; ties by doc_id. source: order of the inputs in the spec"
+    )
+    undecided: Literal["hold", "keep"] = key(
+        "hold", "a cluster whose earliest member is in review: hold the others too, or keep the best undisputed one"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationSpec:
+    """The held-out split, taken before ordering; no cluster is on both sides."""
+
+    fraction: float = key(0.01, "share of sites (else clusters, else documents) held out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardsSpec:
+    """Training-ready shards."""
+
+    tokenizer: str = required("path or URL of a tokenizer.json, relative to the spec")
+    tokenizer_sha256: str | None = key(None, "its digest; required for URLs")
+    eos: str = key("<|endoftext|>", "the token that ends each document")
+    sequence_length: int = key(2048, "tokens predicted per row")
+    order: Literal["random", "warmup"] = key("random", "warmup: easy documents first, then random")
+    warmup_fraction: float = key(0.2, "share of tokens in the warmup stage")
+    rows_per_group: int = key(2048, "rows per Parquet row group")
+    rows_per_file: int = key(131072, "rows per Parquet file")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageModelSpec:
+    """The language-identification model."""
+
+    path: str | None = key(None, "a fastText model, local or URL; null: lid.176.ftz from the package")
+    sha256: str | None = key(None, "its digest; required with path")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSpec:
+    """Where and how the Beam graphs run; never changes the output."""
+
+    name: str = key("FnApiRunner", "a Beam runner; FnApiRunner needs nothing started")
+    mode: Literal["auto", "in_memory", "multi_threading", "multi_processing"] = key("auto", "local parallelism")
+    workers: int = key(0, "local workers; 0: one per core")
+    options: tuple[str, ...] = key((), "further Beam pipeline options, as on a command line")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """A curation job."""
+
+    job: str = required("name of the job: letters, digits, - and _")
+    inputs: dict[str, InputSpec] = required("named inputs; their order is the order of `prefer: source`")
+    gates: dict[str, GateSpec] = field(default_factory=dict, metadata={"doc": "named gates that inputs refer to"})
+    seed: int = key(0, "seed of every random choice, always keyed by document too")
+    edits: tuple[Literal["control_characters", "nfc"], ...] = key(
+        ("control_characters", "nfc"), "recorded changes to every text, in this order"
+    )
+    signals: tuple[str, ...] = key(
+        ("language", "statistics", "gopher_quality", "gopher_repetition"), "what is measured on every text"
+    )
+    language_model: LanguageModelSpec = key(LanguageModelSpec(), "language identification")
+    dedup: DedupSpec = key(DedupSpec(), "deduplication")
+    validation: ValidationSpec = key(ValidationSpec(), "held-out documents")
+    shards: ShardsSpec | None = key(None, "shards; null: the run ends with kept text")
+    limits: Limits = key(Limits(), "bounds")
+    runner: RunnerSpec = key(RunnerSpec(), "runner")

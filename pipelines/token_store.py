@@ -1,0 +1,159 @@
+"""The token store of a run as arrays: one row per kept document, and its ids by memory map.
+
+Columns are held for all documents (about 60 bytes each); token ids stay on disk. An object store is copied into a local
+scratch folder first, since a memory map needs a local file.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from curation.curriculum.keys import id_words
+from curation.errors import GristmillError, VerifyError
+from pipelines.parts import read_part
+from pipelines.store import Store
+
+Int64Array = NDArray[np.int64]
+
+COLUMNS = ["doc_id", "source", "split", "num_tokens", "compression_ratio"]
+UNKNOWN_LANGUAGE = -1
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """N documents in input order. `source_N` and `language_N` index `sources`, `languages` (-1: unknown).
+
+    `part_N` indexes `files`; `offset_N` counts tokens from the start of that file.
+    """
+
+    ids: pa.Array
+    sources: tuple[str, ...]
+    languages: tuple[str, ...]
+    source_N: Int64Array
+    language_N: Int64Array
+    is_validation_N: NDArray[np.bool_]
+    num_tokens_N: Int64Array
+    ratio_N: NDArray[np.float64]
+    part_N: NDArray[np.int32]
+    offset_N: Int64Array
+    dtype: str
+    files: tuple[Path, ...] = field(repr=False)
+
+    @cached_property
+    def _maps(self) -> dict[int, NDArray[np.unsignedinteger]]:
+        return {}
+
+    def copy_tokens(self, document: int, start: int, out: NDArray[np.unsignedinteger]) -> None:
+        """Fills `out` with the ids of `document` from its token `start` on."""
+        part = int(self.part_N[document])
+        if part not in self._maps:
+            if len(self._maps) >= MAX_MAPS:
+                self._maps.pop(next(iter(self._maps)))
+            self._maps[part] = np.memmap(self.files[part], dtype=np.dtype(self.dtype).newbyteorder("<"), mode="r")
+        begin = int(self.offset_N[document]) + start
+        out[:] = self._maps[part][begin : begin + out.size]
+
+
+MAX_MAPS = 256
+"""Files mapped at a time: a process may hold about 65,000 maps, and address space is not free."""
+
+
+def load_token_store(store: Store, parts: Sequence[str], *, dtype: str, scratch: Path) -> TokenStore:
+    """Returns the token store of `parts`, in this order.
+
+    Args:
+        store: the run directory.
+        parts: part names without folder and suffix.
+        dtype: `uint16` or `uint32`, the type of the ids in the `.bin` files.
+        scratch: an empty local folder, used when the store is not local.
+
+    Raises:
+        VerifyError: a `.bin` file has another size than its table says, or a part's documents are others.
+        GristmillError: a doc_id occurs twice.
+    """
+    tables = [_read(store, part) for part in parts]
+    table = pa.concat_tables(tables) if tables else _empty()
+    files = tuple(_local(store, f"tokens/{part}.bin", scratch) for part in parts)
+    num_tokens = table["num_tokens"].to_numpy()
+    rows_of_part = [part.num_rows for part in tables]
+    ends = np.cumsum(num_tokens)
+    part_starts = np.concatenate(([0], np.cumsum(rows_of_part))).astype(np.int64)
+    before = np.concatenate(([0], ends))[part_starts]
+    for number, path in enumerate(files):
+        _check_size(path, int(before[number + 1] - before[number]) * np.dtype(dtype).itemsize)
+    part_N = np.repeat(np.arange(len(parts), dtype=np.int32), rows_of_part)
+    ids = table["doc_id"].combine_chunks()
+    _check_unique(ids)
+    sources, source_N = _codes(table["source"])
+    languages, language_N = _codes(table["language"])
+    return TokenStore(
+        ids=ids,
+        sources=sources,
+        languages=languages,
+        source_N=source_N,
+        language_N=language_N,
+        is_validation_N=np.array(pa.compute.equal(table["split"], "validation").to_numpy(), dtype=bool),
+        num_tokens_N=num_tokens,
+        ratio_N=table["compression_ratio"].to_numpy(),
+        part_N=part_N,
+        offset_N=ends - num_tokens - before[part_N] if len(parts) else np.zeros(0, dtype=np.int64),
+        dtype=dtype,
+        files=files,
+    )
+
+
+def _empty() -> pa.Table:
+    types = (pa.binary(16), pa.string(), pa.string(), pa.int64(), pa.float64(), pa.string())
+    return pa.table({name: pa.array([], kind) for name, kind in zip([*COLUMNS, "language"], types, strict=True)})
+
+
+def _read(store: Store, part: str) -> pa.Table:
+    """Returns the columns of a part, with `language` from the measured signals where there are any."""
+    table = read_part(store, f"tokens/{part}.parquet", COLUMNS)
+    name = f"documents/{part}.parquet"
+    language = pa.nulls(table.num_rows, pa.string())
+    with store.open(name) as file:
+        known = "signal.language" in pq.read_schema(file).names
+    if known:
+        documents = read_part(store, name, ["doc_id", "signal.language"])
+        if not documents["doc_id"].equals(table["doc_id"]):
+            raise VerifyError(f"tokens/{part}.parquet: expected the documents of {name}, found others; tokenize again")
+        language = documents["signal.language"].combine_chunks()
+    return table.append_column("language", language)
+
+
+def _local(store: Store, name: str, scratch: Path) -> Path:
+    if store.is_local:
+        return store.local_path(name)
+    path = scratch / name.rsplit("/", 1)[-1]
+    with store.open(name) as source, path.open("wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+    return path
+
+
+def _check_size(path: Path, expected: int) -> None:
+    found = path.stat().st_size
+    if found != expected:
+        raise VerifyError(f"{path}: expected {expected} bytes of token ids, found {found}; tokenize again")
+
+
+def _check_unique(ids: pa.Array) -> None:
+    words = id_words(ids)
+    order = np.lexsort((words[:, 1], words[:, 0]))
+    twice = np.flatnonzero((words[order[1:]] == words[order[:-1]]).all(axis=1))
+    if twice.size:
+        again = ids[int(order[twice[0]])].as_py().hex()
+        raise GristmillError(f"doc_id {again} occurs twice in the token store; remove the run directory and run again")
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[tuple[str, ...], Int64Array]:
+    encoded = column.combine_chunks().dictionary_encode()
+    codes = encoded.indices.fill_null(UNKNOWN_LANGUAGE).to_numpy(zero_copy_only=False).astype(np.int64)
+    return tuple(encoded.dictionary.to_pylist()), codes

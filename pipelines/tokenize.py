@@ -1,0 +1,194 @@
+"""Text to token ids: the pinned tokenizer of a job, and the token store of one part of kept documents.
+
+The tokenizer is data: the bytes of a `tokenizer.json`, pinned by their sha256. What a document says is never taken for
+a special token: the text "<|endoftext|>" inside one is encoded as its characters.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from curation.curriculum.shard_schema import dtype_for
+from curation.errors import ArtifactError
+from curation.schema import TOKENS
+from pipelines.parts import Part, write_part
+from pipelines.store import Store
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the runner owns the cores, and forking stays quiet
+
+MAX_TOKENIZER_BYTES = 256 << 20
+PIECE_BYTES = 1 << 20
+"""Text encoded in one go: the library holds over 100 bytes per token while it works."""
+
+RATIO_BYTES = 4096
+"""Compression is measured on a window of fixed size: ratios of longer windows are lower."""
+
+GZIP_FRAME_BYTES = 20  # what gzip adds around an empty stream, measured on the codec below
+_DEFLATE = pa.Codec("gzip", compression_level=6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedTokenizer:
+    """A tokenizer by its bytes; picklable, cheap to pass to workers, built once per process.
+
+    `eos_id` ends each document; `vocab_size` is one more than the largest id.
+    """
+
+    content: bytes
+    sha256: str
+    eos: str
+    eos_id: int
+    vocab_size: int
+
+    @property
+    def dtype(self) -> str:
+        """Name of the type that holds its ids."""
+        return dtype_for(self.vocab_size)
+
+    def encode(self, texts: list[str]) -> list[NDArray[np.unsignedinteger]]:
+        """Returns the ids of each text, without EOS or any other special token."""
+        encodings = _built(self.content).encode_batch_fast(texts, add_special_tokens=False)
+        return [np.array(encoding.ids, dtype=self.dtype) for encoding in encodings]
+
+    def decode(self, ids: NDArray[np.unsignedinteger]) -> str:
+        """Returns the text of `ids`, special tokens included."""
+        return str(_built(self.content).decode(ids.tolist(), skip_special_tokens=False))
+
+
+def load_tokenizer(content: bytes, *, eos: str, sha256: str | None = None) -> PinnedTokenizer:
+    """Returns the tokenizer whose `tokenizer.json` is `content`.
+
+    Raises:
+        ArtifactError: another digest than `sha256`, no tokenizer, one with dropout (its ids would differ between runs), or `eos`
+            is not a special token of it, or a token that plain text can produce.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and digest != sha256:
+        raise ArtifactError(f"tokenizer: expected sha256 {sha256}, found {digest}; fetch the pinned file or change the spec")
+    if len(content) > MAX_TOKENIZER_BYTES:
+        raise ArtifactError(f"tokenizer: expected at most {MAX_TOKENIZER_BYTES} bytes, found {len(content)}")
+    try:
+        tokenizer = _built(content)
+        dropout = json.loads(content)["model"].get("dropout")
+    except Exception as error:  # the library raises bare Exception
+        raise ArtifactError(f"tokenizer: expected the content of a tokenizer.json, found {error}") from error
+    if dropout:
+        raise ArtifactError(f"tokenizer: expected no dropout, found {dropout}; set model.dropout to null")
+    eos_id = tokenizer.token_to_id(eos)
+    special = {token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special}
+    if eos_id is None or eos not in special:
+        raise ArtifactError(f"tokenizer: expected the special token {eos!r}, found {sorted(special)[:8]}; set shards.eos")
+    if eos_id in tokenizer.encode(eos, add_special_tokens=False).ids:
+        raise ArtifactError(f"tokenizer: text can spell {eos!r}; use a tokenizer that keeps it apart from text")
+    return PinnedTokenizer(
+        content=content, sha256=digest, eos=eos, eos_id=eos_id, vocab_size=max(tokenizer.get_vocab().values()) + 1
+    )
+
+
+@lru_cache(maxsize=2)
+def _built(content: bytes) -> Tokenizer:
+    """Returns the tokenizer with everything off that changes or cuts text behind our back."""
+    tokenizer = Tokenizer.from_buffer(content)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True  # "<|endoftext|>" in a document is text
+    return tokenizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """The TOKENS rows of a batch, and its token ids back to back (uint16 or uint32, without EOS)."""
+
+    rows: pa.RecordBatch
+    ids: NDArray[np.unsignedinteger]
+
+
+def encode_batch(batch: pa.RecordBatch, tokenizer: PinnedTokenizer) -> Encoded:
+    """Returns rows and ids of a batch with `doc_id`, `source`, `split` and `text`, in its order."""
+    texts: list[bytes] = batch["text"].cast(pa.large_binary()).to_pylist()
+    counts = np.zeros(len(texts), dtype=np.int64)
+    pieces: list[NDArray[np.unsignedinteger]] = [np.zeros(0, dtype=tokenizer.dtype)]
+    for rows, group in _groups(texts):
+        for row, ids in zip(rows, tokenizer.encode(group), strict=True):
+            counts[row] += ids.size
+            pieces.append(ids)
+    columns = [
+        *(batch[name] for name in ("doc_id", "source", "split")),
+        pa.array(counts),
+        pa.array([len(text) for text in texts], pa.int64()),
+        pa.array([compression_ratio(text) for text in texts], pa.float64()),
+    ]
+    return Encoded(rows=pa.RecordBatch.from_arrays(columns, schema=TOKENS), ids=np.concatenate(pieces))
+
+
+def compression_ratio(text: bytes) -> float | None:
+    """Returns packed / raw bytes of the first 4 KiB by deflate level 6, None for no text.
+
+    Low is repetitive, so easy. Arrow's codec is used, not Python's `zlib`, whose implementation (and so
+    the sizes) differs between systems.
+    """
+    window = text[:RATIO_BYTES]
+    if not window:
+        return None
+    return float((len(_DEFLATE.compress(window, asbytes=True)) - GZIP_FRAME_BYTES) / len(window))
+
+
+def _groups(texts: list[bytes]) -> Iterator[tuple[list[int], list[str]]]:
+    """Yields row numbers and pieces of text, at most PIECE_BYTES at a time unless a piece is longer."""
+    rows: list[int] = []
+    group: list[str] = []
+    num_bytes = 0
+    for row, text in enumerate(texts):
+        for piece in pieces_of(text):
+            if group and num_bytes + len(piece) > PIECE_BYTES:
+                yield rows, group
+                rows, group, num_bytes = [], [], 0
+            rows.append(row)
+            group.append(piece.decode())
+            num_bytes += len(piece)
+    if group:
+        yield rows, group
+
+
+def pieces_of(text: bytes) -> Iterator[bytes]:
+    """Yields UTF-8 `text` in pieces of at most PIECE_BYTES, which depend on the text alone.
+
+    A piece ends after its last line break, else after its last whole character; tokens never span two.
+    """
+    start = 0
+    while len(text) - start > PIECE_BYTES:
+        end = text.rfind(b"\n", start, start + PIECE_BYTES) + 1
+        if end <= start:
+            end = start + PIECE_BYTES
+            while text[end] & 0xC0 == 0x80:  # noqa: PLR2004  a continuation byte of UTF-8
+                end -= 1
+        yield text[start:end]
+        start = end
+    if start < len(text):
+        yield text[start:]
+
+
+def encode_part(batches: Iterable[pa.RecordBatch], tokenizer: PinnedTokenizer, *, store: Store, part: str) -> Part:
+    """Publishes `tokens/<part>.bin` and then `tokens/<part>.parquet`; holds one batch in memory.
+
+    Args:
+        batches: rows of `documents/<part>` in input order; only `doc_id`, `source`, `split` and `text` are read.
+        tokenizer: the pinned tokenizer.
+        store: the run directory.
+        part: name of the part, without suffix.
+    """
+    rows: list[pa.RecordBatch] = []
+    with store.publish(f"tokens/{part}.bin") as file:
+        for batch in batches:
+            encoded = encode_batch(batch, tokenizer)
+            file.write(encoded.ids.astype(encoded.ids.dtype.newbyteorder("<"), copy=False).tobytes())
+            rows.append(encoded.rows)
+    return write_part(store, f"tokens/{part}.parquet", TOKENS, rows)

@@ -1,0 +1,36 @@
+"""Fixtures that every test may use: where the corpora are, and one hypothesis profile for all."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+settings.register_profile(
+    "gristmill",
+    derandomize=True,  # the same examples on every machine: a failure can be repeated
+    deadline=None,  # the first example of a kernel includes its compilation
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("gristmill")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder `dev` of the test corpora named by $GRISTMILL_CORPORA."""
+    named = os.environ.get("GRISTMILL_CORPORA")
+    if not named:
+        pytest.skip("GRISTMILL_CORPORA is not set: it names the folder that holds the test corpora (dev/)")
+    folder = Path(named) / "dev"
+    if not folder.is_dir():
+        pytest.fail(f"GRISTMILL_CORPORA={named}: expected a folder that holds dev/, found none")
+    return folder

@@ -1,0 +1,166 @@
+"""The laws that every Step of the package obeys; steps are found by walking it, so none can be forgotten."""
+
+import dataclasses
+import importlib
+import inspect
+import json
+import pickle
+import pkgutil
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import curation
+from curation.identity import doc_ids, hash_bytes
+from curation.quality.gates import Gate, Rule, When
+from curation.schema import DOCUMENT, READ
+from curation.step import Plan, Step, configuration_of
+
+SNIPPETS = (
+    "The cat sat on the mat, and that was that.",
+    "Ein Satz über Äpfel & Öl; e\u0301 und ﬁ.",
+    "これは日本語の文です。ที่นี่ภาษาไทย",
+    "Это русский текст о погоде.",
+    "- bullet line\n• another one...\n\n\nlast …",
+    "\x00\x07\x1b[31mred\x1b[0m\r\nline\rline",
+    "\u202eabc\u202c \u200d 👩‍👩‍👧 ́",
+    "word " * 40,
+    "<p>not <b>html</b></p>",
+    "",
+    " \n\t\n ",
+    "a",
+)
+TEXTS = st.lists(
+    st.one_of(
+        st.sampled_from(SNIPPETS),
+        st.lists(st.sampled_from(SNIPPETS), max_size=6).map("\n".join),
+        st.text(max_size=200),
+    ),
+    max_size=9,
+)
+HTML = b"<html><body><main><p>%s</p></main></body></html>"
+
+
+def provenance(texts):
+    n = len(texts)
+    columns = {field.name: pa.nulls(n, field.type) for field in READ}
+    columns |= {
+        "doc_id": pa.array(doc_ids("laws", "laws.jsonl", range(n)), pa.binary(16)),
+        "source": pa.array(["laws"] * n, pa.string()),
+        "path": pa.array(["laws.jsonl"] * n, pa.string()),
+        "offset": pa.array(range(n), pa.int64()),
+        "length_bytes": pa.array([1] * n, pa.int64()),
+        "raw_hash": pa.array([hash_bytes(t.encode()) for t in texts], pa.binary(16)),
+    }
+    return columns
+
+
+def read_batch(texts):
+    columns = provenance(texts)
+    raw = [HTML % t.encode() if i % 2 else t.encode("utf-8") for i, t in enumerate(texts)]
+    return pa.RecordBatch.from_arrays([*[columns[n] for n in READ.names[:-2]], pa.array(raw, pa.binary()), columns["text"]], schema=READ)
+
+
+def document_batch(texts):
+    columns = provenance(texts) | {"text": pa.array(texts, pa.string())}
+    edits = pa.array([[] for _ in texts], DOCUMENT.field("edits").type)
+    return pa.RecordBatch.from_arrays([*[columns[n] for n in DOCUMENT.names[:-1]], edits], schema=DOCUMENT)
+
+
+def signal_batch(texts):
+    batch = document_batch(texts)
+    languages = [("en", "th", None)[len(t) % 3] for t in texts]
+    lengths = pa.array([None if len(t) % 5 == 4 else float(len(t)) for t in texts], pa.float64())
+    batch = batch.append_column("signal.language", pa.array(languages, pa.string()))
+    return batch.append_column("signal.length", lengths)
+
+
+GATE = Gate(
+    name="gate",
+    rules=(Rule(signal="length", min=3, max=100, review_within=2), Rule(signal="language", one_of=("en",), when=When(source=("laws",)))),
+)
+
+
+def found_steps():
+    """Every concrete Step class defined in the curation package."""
+    for module_info in pkgutil.walk_packages(curation.__path__, "curation."):
+        module = importlib.import_module(module_info.name)
+        for _, kind in inspect.getmembers(module, inspect.isclass):
+            is_protocol = getattr(kind, "_is_protocol", False)
+            if kind.__module__ == module.__name__ and hasattr(kind, "output_schema") and not is_protocol:
+                yield kind
+
+
+def example_of(kind):
+    """Returns (a step of `kind`, what makes its batches); steps with defaults need nothing here."""
+    if kind is Gate:
+        return GATE, signal_batch
+    if kind is Plan:
+        return Plan(phases=((GATE,), (dataclasses.replace(GATE, name="second"),))), signal_batch
+    return kind(), read_batch if kind.__name__ == "Extract" else document_batch
+
+
+STEPS = sorted(set(found_steps()), key=lambda kind: kind.__qualname__)
+each_step = pytest.mark.parametrize("kind", STEPS, ids=lambda kind: kind.__qualname__)
+few = settings(max_examples=12, deadline=None)
+
+
+def test_walking_the_package_finds_the_steps():
+    names = {kind.__name__ for kind in STEPS}
+    assert {"Plan", "Gate", "Extract", "Nfc", "Language", "GopherQuality", "GopherRepetition", "MinHash"} <= names
+
+
+@each_step
+def test_a_step_is_its_own_frozen_slotted_configuration(kind):
+    step, _ = example_of(kind)
+    assert isinstance(step, Step)
+    assert dataclasses.is_dataclass(kind)
+    assert kind.__dataclass_params__.frozen
+    assert "__dict__" not in dir(step)
+    assert pickle.loads(pickle.dumps(step)) == step
+    assert json.dumps(configuration_of(step)) == json.dumps(configuration_of(pickle.loads(pickle.dumps(step))))
+    assert kind.__doc__ and not kind.__doc__.startswith(kind.__name__ + "(")
+
+
+@each_step
+@few
+@given(texts=TEXTS)
+def test_the_output_has_the_schema_that_was_promised(kind, texts):
+    step, batches = example_of(kind)
+    batch = batches(texts)
+    result = step(batch)
+    assert result.schema.equals(step.output_schema(batch.schema))
+    result.validate(full=True)
+
+
+@each_step
+@few
+@given(texts=TEXTS, cuts=st.lists(st.integers(0, 9), max_size=3))
+def test_batches_do_not_matter(kind, texts, cuts):
+    step, batches = example_of(kind)
+    batch = batches(texts)
+    whole = step(batch)
+    edges = sorted({0, len(texts), *(min(cut, len(texts)) for cut in cuts)})
+    parts = [step(batch.slice(a, z - a)) for a, z in zip(edges, edges[1:], strict=False)]
+    joined = pa.Table.from_batches(parts or [step(batch)]).combine_chunks()
+    assert joined.equals(pa.Table.from_batches([whole]).combine_chunks())
+
+
+@each_step
+@few
+@given(texts=TEXTS)
+def test_a_step_is_pure_and_keeps_every_document(kind, texts):
+    step, batches = example_of(kind)
+    batch, again = batches(texts), batches(texts)
+    first = step(batch)
+    assert batch.equals(again)
+    assert step(batch).equals(first)
+    assert first["doc_id"].equals(batch["doc_id"])
+
+
+@each_step
+def test_nothing_in_gives_nothing_out(kind):
+    step, batches = example_of(kind)
+    assert step(batches([])).num_rows == 0

@@ -1,0 +1,1 @@
+"""Reads exported shards, and trains on them."""

@@ -1,0 +1,315 @@
+"""Opens an export and reads its rows by memory map, with NumPy and Arrow alone.
+
+In a training loop::
+
+    shards = open_shards("runs/quickstart-1a2b3c4d/exports/0123456789abcdef")
+    shards.verify()
+    state = shards.start(global_batch=256)
+    while state.epoch == 0:
+        batch = shards.batch(state, rank=rank, world=world)
+        ...
+        state = shards.advance(state)
+
+The token ids of a row group lie side by side in its file, so a row is a slice of the map: no decoding, no workers,
+and a resumed run starts at any row at once. What each file says of itself is checked when it is first touched.
+"""
+
+import bisect
+import functools
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from curation.curriculum.shard_schema import shard_schema
+from curation.curriculum.token_page import LayoutError, token_page
+from curation.errors import VerifyError
+from trainer.batch import Batch
+from trainer.manifest import Manifest, ShardFile, read_manifest
+from trainer.progress import ReadState, after, rows_of, state_from
+
+PIECE_COLUMNS = ["n_valid", "continued", "doc_lens", "doc_ids", "doc_sources"]
+CACHED_GROUPS = 4
+
+
+class SlowLayoutWarning(UserWarning):
+    """A shard's tokens are not laid out for memory maps: it was rewritten by another tool, and reads slowly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A piece of a document in a row; lengths in tokens, EOS included."""
+
+    doc_id: bytes
+    source: str
+    length: int
+    continued: bool
+
+
+class Shards:
+    """An opened export; `manifest` says what is in it. Safe to share between threads that only read."""
+
+    def __init__(self, root: Path, manifest: Manifest) -> None:
+        self.root = root
+        self.manifest = manifest
+        self._files = [OpenFile(root, file, manifest) for file in manifest.files]
+        self._file_starts = [file.row_start for file in manifest.files]
+
+    def __len__(self) -> int:
+        return self.manifest.rows
+
+    @property
+    def files(self) -> tuple["OpenFile", ...]:
+        """The shard files in training order."""
+        return tuple(self._files)
+
+    def tokens(self, start: int, stop: int) -> NDArray[np.unsignedinteger]:
+        """Returns a copy of rows [start, stop) as (R, T + 1) token ids.
+
+        Raises:
+            IndexError: not rows of this export.
+            VerifyError: a file is not what the manifest says.
+        """
+        self._check_range(start, stop)
+        out = np.empty((stop - start, self.manifest.sequence_length + 1), dtype=self.manifest.dtype)
+        for file, low, high in self._spans(start, stop):
+            file.copy_rows(low, high, out[low - start : high - start])
+        return out
+
+    def rows(self, start: int, stop: int) -> Batch:
+        """Returns rows [start, stop) with the lengths of their documents; raises as `tokens`."""
+        tokens = self.tokens(start, stop)
+        columns = self.columns(start, stop, ["n_valid", "doc_lens"])
+        lens = columns["doc_lens"].combine_chunks()
+        pieces = np.concatenate(([0], np.cumsum(lens.value_lengths().to_numpy(zero_copy_only=False))))
+        return Batch(
+            first_row=start,
+            tokens_RC=tokens,
+            n_valid_R=columns["n_valid"].to_numpy().astype(np.int64),
+            doc_lens_P=lens.flatten().to_numpy().astype(np.int64),
+            pieces_R1=pieces.astype(np.int64),
+        )
+
+    def columns(self, start: int, stop: int, names: list[str]) -> pa.Table:
+        """Returns columns other than `tokens` of rows [start, stop); raises as `tokens`."""
+        self._check_range(start, stop)
+        schema = self.schema
+        empty = pa.schema([schema.field(name) for name in names]).empty_table()
+        return pa.concat_tables([empty, *(file.columns(low, high, names) for file, low, high in self._spans(start, stop))])
+
+    def documents(self, row: int) -> list[Piece]:
+        """Returns the pieces of documents in `row`, in order; raises as `tokens`."""
+        found = self.columns(row, row + 1, PIECE_COLUMNS).to_pylist()[0]
+        columns = zip(found["doc_ids"], found["doc_sources"], found["doc_lens"], strict=True)
+        return [
+            Piece(doc_id=doc_id, source=source, length=length, continued=found["continued"] and number == 0)
+            for number, (doc_id, source, length) in enumerate(columns)
+        ]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema that every file must have."""
+        manifest = self.manifest
+        return shard_schema(
+            sequence_length=manifest.sequence_length,
+            dtype=manifest.dtype,
+            tokenizer_sha256=manifest.tokenizer_sha256,
+        )
+
+    def start(self, *, global_batch: int) -> ReadState:
+        """Returns the state before the first step of `global_batch` rows.
+
+        Raises:
+            ValueError: a batch below one row.
+        """
+        if global_batch < 1:
+            raise ValueError(f"expected a global batch of at least 1 row, found {global_batch}")
+        return ReadState(manifest_sha256=self.manifest.sha256, next_row=0, epoch=0, global_batch=global_batch)
+
+    def resume(self, state: Mapping[str, object]) -> ReadState:
+        """Returns the state that a checkpoint holds; raises VerifyError if it is of other data."""
+        return state_from(state, manifest_sha256=self.manifest.sha256, rows=len(self))
+
+    def batch(self, state: ReadState, *, rank: int = 0, world: int = 1) -> Batch:
+        """Returns the rows of one step that `rank` of `world` ranks takes; raises as `tokens`."""
+        rows = rows_of(state, rows=len(self), rank=rank, world=world)
+        return self.rows(rows.start, rows.stop)
+
+    def advance(self, state: ReadState) -> ReadState:
+        """Returns the state after one step."""
+        return after(state, rows=len(self))
+
+    def num_targets(self, state: ReadState) -> int:
+        """Returns the labels of a whole step that count, over all ranks: the divisor of its loss."""
+        rows = rows_of(state, rows=len(self))
+        columns = self.columns(rows.start, rows.stop, ["n_valid", "doc_lens"])
+        return int(columns["n_valid"].to_numpy().sum()) - len(columns["doc_lens"].combine_chunks().flatten())
+
+    def verify(self) -> None:
+        """Reads everything and compares it with the manifest; see `trainer.verification`.
+
+        Raises:
+            VerifyError: the first difference.
+        """
+        from trainer.verification import verify_shards  # noqa: PLC0415  it needs this module
+
+        verify_shards(self)
+
+    def _check_range(self, start: int, stop: int) -> None:
+        if not 0 <= start <= stop <= len(self):
+            raise IndexError(f"expected rows within [0, {len(self)}), found [{start}, {stop})")
+
+    def _spans(self, start: int, stop: int) -> "list[tuple[OpenFile, int, int]]":
+        spans = []
+        while start < stop:
+            file = self._files[bisect.bisect_right(self._file_starts, start) - 1]
+            end = min(stop, file.file.row_start + file.file.rows)
+            spans.append((file, start, end))
+            start = end
+        return spans
+
+
+class OpenFile:
+    """A shard file, checked when first read: schema, metadata, row groups, and where the tokens lie."""
+
+    def __init__(self, root: Path, file: ShardFile, manifest: Manifest) -> None:
+        self.file = file
+        self.path = checked_path(root, file.path, num_bytes=file.bytes)
+        self._manifest = manifest
+        self._group_starts = [group.row_start for group in file.row_groups]
+
+    @functools.cached_property
+    def _parquet(self) -> pq.ParquetFile:
+        manifest = self._manifest
+        expected = shard_schema(
+            sequence_length=manifest.sequence_length,
+            dtype=manifest.dtype,
+            tokenizer_sha256=manifest.tokenizer_sha256,
+        )
+        try:
+            parquet = pq.ParquetFile(self.path, page_checksum_verification=True, pre_buffer=False)
+        except (pa.ArrowException, OSError) as error:
+            raise VerifyError(f"{self.path}: expected a Parquet file, found {error}") from error
+        found = parquet.schema_arrow
+        wanted = {key: value for key, value in expected.metadata.items() if key != b"gristmill.format_version"}
+        metadata = found.metadata or {}
+        if not found.equals(expected) or any(metadata.get(key) != value for key, value in wanted.items()):
+            raise VerifyError(f"{self.path}: expected the schema and metadata of this export, found {found.to_string()[:600]}")
+        rows = [parquet.metadata.row_group(index).num_rows for index in range(parquet.metadata.num_row_groups)]
+        if rows != [group.rows for group in self.file.row_groups]:
+            raise VerifyError(f"{self.path}: expected row groups of {[g.rows for g in self.file.row_groups][:8]} rows, found {rows[:8]}")
+        return parquet
+
+    @functools.cached_property
+    def token_map(self) -> NDArray[np.uint8] | None:
+        """The file as bytes, if the tokens of all its row groups are one plain page each; else None, with a warning."""
+        mapped = np.memmap(self.path, dtype=np.uint8, mode="r")
+        metadata = self._parquet.metadata
+        for index, group in enumerate(self.file.row_groups):
+            try:
+                offset, _ = token_page(
+                    metadata.row_group(index),
+                    lambda at, length: mapped[at : at + length].tobytes(),
+                    width=self._manifest.row_bytes,
+                )
+            except LayoutError as error:
+                warnings.warn(f"{self.path}: read through pyarrow, slowly: {error}", SlowLayoutWarning, stacklevel=2)
+                return None
+            if offset != group.tokens_offset:
+                raise VerifyError(f"{self.path}: row group {index}: expected tokens at {group.tokens_offset}, found {offset}")
+        return mapped
+
+    def token_bytes(self, group: int) -> NDArray[np.uint8]:
+        """Returns the token bytes of a row group: a view of the map, or a copy when there is none."""
+        entry = self.file.row_groups[group]
+        if self.token_map is not None:
+            size = entry.rows * self._manifest.row_bytes
+            return self.token_map[entry.tokens_offset : entry.tokens_offset + size]
+        return self._decoded(group)
+
+    @functools.lru_cache(maxsize=CACHED_GROUPS)  # noqa: B019  lives as long as the export is open
+    def _decoded(self, group: int) -> NDArray[np.uint8]:
+        array = self.group_columns(group, ("tokens",))["tokens"].combine_chunks()
+        start = array.offset * self._manifest.row_bytes
+        data = np.frombuffer(array.buffers()[1], dtype=np.uint8)
+        return data[start : start + len(array) * self._manifest.row_bytes]
+
+    @functools.lru_cache(maxsize=CACHED_GROUPS)  # noqa: B019
+    def group_columns(self, group: int, names: tuple[str, ...]) -> pa.Table:
+        """Returns columns of one row group.
+
+        Raises:
+            VerifyError: its pages do not decode, or have another checksum.
+        """
+        try:
+            return self._parquet.read_row_group(group, columns=list(names), use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise VerifyError(f"{self.path}: row group {group}: {error}; restore the file from its source") from error
+
+    def copy_rows(self, start: int, stop: int, out: NDArray[np.unsignedinteger]) -> None:
+        """Fills `out` (R, T + 1) with rows [start, stop) of this file; the map may be unaligned, `out` is not."""
+        width = self._manifest.row_bytes
+        target = out.view(np.uint8).reshape(out.shape[0], width)
+        for group, low, high in self._groups(start, stop):
+            first = self.file.row_groups[group].row_start
+            data = self.token_bytes(group).reshape(-1, width)
+            target[low - start : high - start] = data[low - first : high - first]
+        if out.dtype.newbyteorder("<") != out.dtype:
+            out.byteswap(inplace=True)
+
+    def columns(self, start: int, stop: int, names: list[str]) -> pa.Table:
+        """Returns columns of rows [start, stop) of this file."""
+        tables = []
+        for group, low, high in self._groups(start, stop):
+            first = self.file.row_groups[group].row_start
+            tables.append(self.group_columns(group, tuple(names)).slice(low - first, high - low))
+        return pa.concat_tables(tables)
+
+    def _groups(self, start: int, stop: int) -> list[tuple[int, int, int]]:
+        spans = []
+        while start < stop:
+            index = bisect.bisect_right(self._group_starts, start) - 1
+            end = min(stop, self._group_starts[index] + self.file.row_groups[index].rows)
+            spans.append((index, start, end))
+            start = end
+        return spans
+
+
+def open_shards(path: Path | str, *, sha256: str | None = None) -> Shards:
+    """Opens the export in folder `path`; its validation split is the export in `path/validation`.
+
+    Args:
+        path: the folder that holds `manifest.json`.
+        sha256: digest that the manifest must have, where it is known from elsewhere.
+
+    Raises:
+        VerifyError: no export, one with another digest, or a file that is missing, of another size, or outside.
+    """
+    root = Path(path)
+    manifest = read_manifest(root)
+    if sha256 is not None and manifest.sha256 != sha256:
+        raise VerifyError(f"{root}: expected the manifest with sha256 {sha256}, found {manifest.sha256}")
+    return Shards(root, manifest)
+
+
+def checked_path(root: Path, name: str, *, num_bytes: int | None = None) -> Path:
+    """Returns the path of a listed file.
+
+    Raises:
+        VerifyError: it is missing, no plain file, outside the folder (by a link), or of another size.
+    """
+    path = root / name
+    resolved = path.resolve()
+    if not resolved.is_relative_to(root.resolve()):
+        raise VerifyError(f"{path}: expected a file inside the folder, found a link out of it; copy the file there")
+    if not resolved.is_file():
+        raise VerifyError(f"{path}: expected a file, found none; the export is incomplete")
+    size = resolved.stat().st_size
+    if num_bytes is not None and size != num_bytes:
+        raise VerifyError(f"{path}: expected {num_bytes} bytes, found {size}; restore the file from its source")
+    return path

@@ -59,7 +59,8 @@ def measure_plan(
     steps = [_named(EDITS, name, "edits")() for name in edits]
     for name in signals:
         kind = _named(SIGNALS, name, "signals")
-        steps.append(Language(model=language_model, sha256=language_model_sha256) if kind is Language else kind())
+        pinned = kind is Language and language_model is not None and language_model_sha256 is not None
+        steps.append(Language(model=language_model, sha256=language_model_sha256) if pinned else kind())
     return Plan(phases=((*steps, _signature(near)),))
 
 

@@ -3,14 +3,14 @@
 import sys
 from pathlib import Path
 
-from pipelines.spec_schema import spec_reference
+from pipelines.spec_schema import markdown_reference
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 def pages() -> dict[Path, str]:
     """Returns each generated page and what it should hold."""
-    return {DOCS / "spec.md": spec_reference()}
+    return {DOCS / "spec.md": markdown_reference()}
 
 
 def main() -> int:

@@ -15,7 +15,15 @@ from curation.kernels.unicode import CODE_POINTS, EXTEND, IDEOGRAPH, NUMBER, SPA
 
 OUTPUT = Path(__file__).parent.parent / "curation" / "kernels" / "unicode.npz"
 OWN_WORD = ("CJK UNIFIED IDEOGRAPH-", "CJK COMPATIBILITY IDEOGRAPH-", "HIRAGANA ", "KATAKANA", "HALFWIDTH KATAKANA ")
-OWN_WORD += ("IDEOGRAPHIC ", "HENTAIGANA ", "BOPOMOFO ", "VERTICAL KANA ", "VERTICAL IDEOGRAPHIC ", "HANGZHOU ", "TANGUT ")
+OWN_WORD += (
+    "IDEOGRAPHIC ",
+    "HENTAIGANA ",
+    "BOPOMOFO ",
+    "VERTICAL KANA ",
+    "VERTICAL IDEOGRAPHIC ",
+    "HANGZHOU ",
+    "TANGUT ",
+)
 RUNS = ("THAI ", "LAO ", "KHMER ", "MYANMAR ")
 JOINERS = (0x00AD, 0x200C, 0x200D)  # soft hyphen, zero width (non-)joiner: inside a word they belong to it
 

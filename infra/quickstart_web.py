@@ -1,13 +1,13 @@
-"""The web part of the quickstart sample: pages made from redistributable text, in a WARC with the habits of real crawls.
+"""The web part of the quickstart sample: pages of redistributable text, in a WARC with the habits of real crawls.
 
 Beside ordinary pages there are copies under another URL, charsets and encodings of several kinds, revisits,
 redirects, a 404, opt-out headers, a wrong digest, boilerplate-only and repetitive pages, and one hostile page.
 """
 
 import base64
-import gzip
 import hashlib
 import html
+import struct
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import brotli
 
+GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff"
 NAVIGATION = "".join(f"<li><a href='/{name.lower()}'>{name}</a></li>" for name in ("Home", "News", "About", "Contact"))
 BANNER = "We use cookies to improve your visit. By continuing you accept our cookie policy."
 FOOTER = "Imprint · Privacy · Terms of use · Subscribe to our newsletter · Back to top"
@@ -38,7 +39,7 @@ class Page:
 
     def payload(self) -> bytes:
         """Returns the body with its Content-Encoding applied."""
-        packed = {"gzip": _gzip, "br": brotli.compress, "deflate": zlib.compress}
+        packed = {"gzip": gzipped, "br": brotli.compress, "deflate": zlib.compress}
         return packed[self.encoding](self.body) if self.encoding else self.body
 
     def http(self) -> bytes:
@@ -65,7 +66,8 @@ def document(title: str, paragraphs: list[str], *, language: str, layout: str = 
         f'<body class="{layout}"><header><nav><ul>{NAVIGATION}</ul></nav></header>\n'
         f'<div class="cookie-banner" role="dialog">{BANNER}</div>\n'
         f"<main><article><h1>{heading}</h1>\n{text}\n</article></main>\n"
-        f'<aside class="sidebar"><h2>Related</h2><ul>{NAVIGATION}</ul></aside>\n<footer>{FOOTER}</footer></body></html>\n'
+        f'<aside class="sidebar"><h2>Related</h2><ul>{NAVIGATION}</ul></aside>\n'
+        f"<footer>{FOOTER}</footer></body></html>\n"
     )
 
 
@@ -74,7 +76,9 @@ def pages(wiki: list[dict[str, str]]) -> Iterator[Page]:
     articles: dict[tuple[str, str], list[str]] = {}
     for row in wiki:
         articles.setdefault((row["lang"], row["title"]), []).append(row["text"])
-    for number, ((language, title), paragraphs) in enumerate(sorted(articles.items(), key=lambda item: _order(item[0]))):
+    for number, ((language, title), paragraphs) in enumerate(
+        sorted(articles.items(), key=lambda item: _order(item[0]))
+    ):
         name = title.replace("_", " ")
         page = Page(
             url=f"https://{language}.wiki.example/{title}",
@@ -86,7 +90,7 @@ def pages(wiki: list[dict[str, str]]) -> Iterator[Page]:
             mobile = document(name, paragraphs, language=language, layout="mobile").encode()
             yield Page(url=f"https://{language}.m.wiki.example/{title}", body=mobile)
         if number in ALTERED:
-            altered = document(name, paragraphs[:-1] + [paragraphs[-1][: len(paragraphs[-1]) // 2]], language=language)
+            altered = document(name, [*paragraphs[:-1], paragraphs[-1][: len(paragraphs[-1]) // 2]], language=language)
             yield Page(url=f"https://mirror.example/{language}/{title}?utm_source=feed", body=altered.encode())
     yield from _oddities()
 
@@ -130,7 +134,8 @@ def _oddities() -> Iterator[Page]:
     yield Page(url="https://shop.example/list", body=document("Price list", listing, language="en").encode())
     hostile = [
         "<script>alert('a')</script><img src=x onerror=alert(1)> \x1b[31mred\x1b[0m \u202egnp.exe\u202c",
-        "This paragraph is ordinary text of ordinary length, so that the page is long enough to be measured and read. " * 3,
+        "This paragraph is ordinary text of ordinary length, so that the page is long enough to be measured and read. "
+        * 3,
     ]
     yield Page(
         url="https://hostile.example/?q=%1b[2J%3Cscript%3E",
@@ -138,11 +143,16 @@ def _oddities() -> Iterator[Page]:
     )
     yield Page(url="https://news.example/gone", body=b"<h1>Not found</h1>", status="404 Not Found")
     yield Page(
-        url="https://news.example/old", body=b"", status="301 Moved Permanently", headers=("Location: https://news.example/",)
+        url="https://news.example/old",
+        body=b"",
+        status="301 Moved Permanently",
+        headers=("Location: https://news.example/",),
     )
     yield Page(url="https://news.example/logo.png", body=b"\x89PNG\r\n\x1a\n" + bytes(range(64)), media="image/png")
     yield Page(url="https://news.example/empty", body=b"")
-    damaged = document("A page whose digest does not match", ["The archive declares another digest."] * 2, language="en")
+    damaged = document(
+        "A page whose digest does not match", ["The archive declares another digest."] * 2, language="en"
+    )
     yield Page(url="https://news.example/digest", body=damaged.encode(), digest_of=b"other bytes")
 
 
@@ -153,15 +163,31 @@ def archive(responses: list[Page]) -> bytes:
     for number, page in enumerate(responses, start=1):
         if number % 50 == 0:
             request = f"GET / HTTP/1.1\r\nHost: {page.url.split('/')[2]}\r\n\r\n".encode()
-            records.append(_record("request", "application/http; msgtype=request", request, number=number, url=page.url))
+            records.append(
+                _record("request", "application/http; msgtype=request", request, number=number, url=page.url)
+            )
         digest = _digest(page.digest_of or page.payload())
         records.append(
-            _record("response", "application/http; msgtype=response", page.http(), number=number, url=page.url, digest=digest)
+            _record(
+                "response",
+                "application/http; msgtype=response",
+                page.http(),
+                number=number,
+                url=page.url,
+                digest=digest,
+            )
         )
         if number % 80 == 0:
             head = page.http().split(b"\r\n\r\n")[0] + b"\r\n\r\n"
             records.append(
-                _record("revisit", "application/http; msgtype=response", head, number=1000 + number, url=page.url, digest=digest)
+                _record(
+                    "revisit",
+                    "application/http; msgtype=response",
+                    head,
+                    number=1000 + number,
+                    url=page.url,
+                    digest=digest,
+                )
             )
     return b"".join(records)
 
@@ -181,12 +207,15 @@ def _record(kind: str, media: str, block: bytes, *, number: int, url: str = "", 
         lines.append(f"WARC-Payload-Digest: {digest}")
     if kind == "revisit":
         lines.append("WARC-Profile: http://netpreserve.org/warc/1.1/revisit/identical-payload-digest")
-    return _gzip("\r\n".join(lines).encode() + b"\r\n\r\n" + block + b"\r\n\r\n")
+    return gzipped("\r\n".join(lines).encode() + b"\r\n\r\n" + block + b"\r\n\r\n")
 
 
 def _digest(payload: bytes) -> str:
     return "sha1:" + base64.b32encode(hashlib.sha1(payload, usedforsecurity=False).digest()).decode()
 
 
-def _gzip(content: bytes) -> bytes:
-    return gzip.compress(content, 9, mtime=0)
+def gzipped(content: bytes) -> bytes:
+    """Returns a gzip member without name, time or system: `gzip.compress` writes other headers in other Pythons."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    body = packer.compress(content) + packer.flush()
+    return GZIP_HEADER + body + struct.pack("<II", zlib.crc32(content), len(content) & 0xFFFFFFFF)

@@ -3,7 +3,7 @@
 *Input*: the extents of each file tile its decompressed bytes (Parquet: rows), and the documents among them are
 those of `measured/`. *Documents*: every measured document has one decision, and kept, dropped and review are
 exactly the rows of `documents/`, the dropped decisions and `review/`. *Tokens*: those of kept documents are
-those in the rows of the export, less declared overlaps and repeats (checked by `pipelines.tokens`).
+those in the rows of the export, less declared overlaps and repeats (`pipelines.token_law`).
 """
 
 from collections.abc import Iterable
@@ -74,15 +74,15 @@ FROM decisions WHERE (state = 'dropped' AND (len(failed) = 0 OR decided_by IS NU
 
 def findings(run: Run) -> list[str]:
     """Returns what breaks the laws of input and of documents; empty when both hold."""
-    connection = run.connect()
     broken: list[str] = []
     laws = (
         ("input", (INPUT_LAW, INPUT_COUNTS, DEAD_EXTENTS)),
         ("documents", (DOCUMENT_LAW, UNEXPLAINED)),
     )
-    for law, queries in laws:
-        for query in queries:
-            broken += [f"law of {law}: {line}" for line in _lines(connection, query)]
+    with run.connect() as connection:
+        for law, queries in laws:
+            for query in queries:
+                broken += [f"law of {law}: {line}" for line in _lines(connection, query)]
     return broken
 
 

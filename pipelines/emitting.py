@@ -1,13 +1,11 @@
 """The stage `emit`: kept documents to a token store, and from it an export of training shards."""
 
-import hashlib
-import json
-
 from curation.identity import fingerprint
 from pipelines.measuring import Job
 from pipelines.parts import read_batches
 from pipelines.shards import Export, ExportRequest, export_shards
 from pipelines.store import Store
+from pipelines.token_law import check_tokens, token_findings
 from pipelines.tokenize import PinnedTokenizer, encode_part
 
 READ_COLUMNS = ["doc_id", "source", "split", "text"]
@@ -37,11 +35,13 @@ def export_run(job: Job, parts: tuple[str, ...], tokenizer: PinnedTokenizer) -> 
         weights={name: given.weight for name, given in job.spec.inputs.items()},
         provenance={"job": job.spec.job, "run_fingerprint": job.fingerprint},
     )
-    return export_shards(request)
+    export = export_shards(request)
+    check_tokens(job.store, export.folder)
+    return export
 
 
 def verify_export(store: Store, name: str) -> list[str]:
-    """Returns what differs between an export and its `MANIFEST.sha256`, and between its tokens and the token store."""
+    """Returns what differs between an export and its `MANIFEST.sha256`, and what breaks the law of tokens."""
     folder = f"exports/{name}"
     broken = []
     for line in store.read(f"{folder}/MANIFEST.sha256").decode().splitlines():
@@ -50,4 +50,4 @@ def verify_export(store: Store, name: str) -> list[str]:
             broken.append(f"{folder}/{path}: listed in MANIFEST.sha256, not there")
         elif store.digest(f"{folder}/{path}").sha256 != sha256:
             broken.append(f"{folder}/{path}: differs from its sha256 in MANIFEST.sha256")
-    return broken
+    return broken or [f"law of tokens: {finding}" for finding in token_findings(store, folder)]

@@ -62,7 +62,9 @@ def publish_folder(store: Store, folder: str, content: Content, *, train: Side, 
             _upload(store, temporary, folder)
     except OSError as error:
         reason = error.strerror or error
-        raise GristmillError(f"{store.uri}/{folder}: cannot write: {reason}; free space or rights, then run again") from error
+        raise GristmillError(
+            f"{store.uri}/{folder}: cannot write: {reason}; free space or rights, then run again"
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

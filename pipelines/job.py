@@ -19,6 +19,7 @@ from pipelines.conservation import check_conservation
 from pipelines.deciding import final_states, write_decisions
 from pipelines.emitting import export_run
 from pipelines.faults import reach
+from pipelines.inputs.units import WorkUnit
 from pipelines.ledger import Ledger
 from pipelines.linking import num_partitions, passes
 from pipelines.lock import run_lock
@@ -141,17 +142,20 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
 
 
 def _measure(driver: _Driver) -> None:
-    units = [
-        (part, unit) for part, unit in driver.plan.units if not driver.job.store.exists(f"accounts/{part}.parquet")
-    ]
-    sizes = {part: unit.bytes for part, unit in driver.plan.units}
-    done_before = sum(sizes.values()) - sum(unit.bytes for _, unit in units)
+    done = {name.rsplit("/", 1)[1] for name in driver.job.store.names("accounts", ".parquet")}
+    units = [(part, unit) for part, unit in driver.plan.units if f"{part}.parquet" not in done]
     if not units:
         return
+    sizes = {part: _stored_bytes(unit) for part, unit in driver.plan.units}
     with _watched(driver, "measure", "accounts", sizes, "bytes"):
         with graphs.graph(driver.job.spec.runner, input_bytes=driver.plan.input_bytes) as pipeline:
             graphs.measure(pipeline, driver.job, units)
-    driver.ledger.record("measured", units=len(units), bytes_before=done_before)
+    driver.ledger.record("measured", units=len(units), units_before=len(done))
+
+
+def _stored_bytes(unit: WorkUnit) -> int:
+    """Returns about how many stored bytes a unit reads (a cut of a Parquet file counts rows: too few to matter)."""
+    return sum(max((file.bytes if piece.end is None else piece.end) - piece.start, 0) for piece in unit.pieces for file in [piece.file])
 
 
 def _run_parts(

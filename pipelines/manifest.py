@@ -53,10 +53,9 @@ SELECT (SELECT count(*) FROM files) AS input_files,
 
 def count_documents(store: Store, export: Export | None) -> dict[str, int]:
     """Returns the counts of a run from its written tables, and the totals of its export."""
-    relation = open_run(store.uri).connect().sql(COUNTS)
-    row = relation.fetchone()
-    assert row is not None, "an aggregate without GROUP BY has one row"
-    counts = {name: int(value) for name, value in zip(relation.columns, row, strict=True)}
+    with open_run(store.uri).connect() as connection:
+        relation = connection.sql(COUNTS)
+        counts = {name: int(value) for name, value in zip(relation.columns, relation.fetchall()[0], strict=True)}
     totals = export.manifest["totals"] if export else {}
     assert isinstance(totals, Mapping), "the exporter writes totals as a mapping"
     return counts | {f"export_{name}": int(value) for name, value in sorted(totals.items())}

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from curation.errors import InputError
 from curation.identity import fingerprint
-from curation.quality.language import model_digest
+from curation.quality.language import PACKAGED_SHA256
 from pipelines.inputs.artifacts import read_artifact
 from pipelines.inputs.files import InputFile
 from pipelines.inputs.open import digest_of, list_files
@@ -141,7 +141,7 @@ def _fingerprint(spec: JobSpec, files: list[tuple[str, InputFile]], tokenizer: b
         {
             "spec": settings,
             "files": [[source, file.path, file.bytes, file.digest] for source, file in files],
-            "language_model": model_digest(spec.language_model.path, spec.language_model.sha256),
+            "language_model": spec.language_model.sha256 or PACKAGED_SHA256,
             "tokenizer": fingerprint([tokenizer.hex()]) if tokenizer else None,
             "limit": limit,
             "version": metadata.version("gristmill"),

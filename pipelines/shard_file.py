@@ -64,7 +64,9 @@ class StageRows:
     first_row: int
 
 
-def write_stage(tokens: TokenStore, stage: StageRows, layout: Layout, *, root: Path, folder: str) -> list[dict[str, object]]:
+def write_stage(
+    tokens: TokenStore, stage: StageRows, layout: Layout, *, root: Path, folder: str
+) -> list[dict[str, object]]:
     """Writes `root/folder/part-*.parquet`; returns the manifest's entry of each file.
 
     Raises:
@@ -116,9 +118,7 @@ def _options(layout: Layout) -> dict[str, object]:
     }
 
 
-def _row_group(
-    tokens: TokenStore, stage: StageRows, layout: Layout, start: int, stop: int
-) -> tuple[pa.Table, int]:
+def _row_group(tokens: TokenStore, stage: StageRows, layout: Layout, start: int, stop: int) -> tuple[pa.Table, int]:
     """Returns the table of rows [start, stop) and the CRC-32 of their token bytes."""
     packing = stage.packing
     tokens_RC = _gather(tokens, stage, layout, start, stop)
@@ -149,9 +149,7 @@ def _row_group(
     return pa.Table.from_arrays(columns, schema=schema), zlib.crc32(tokens_RC.data)
 
 
-def _gather(
-    tokens: TokenStore, stage: StageRows, layout: Layout, start: int, stop: int
-) -> NDArray[np.unsignedinteger]:
+def _gather(tokens: TokenStore, stage: StageRows, layout: Layout, start: int, stop: int) -> NDArray[np.unsignedinteger]:
     """Returns rows [start, stop) of the stage as (R, T + 1) little-endian ids, padded with EOS."""
     packing = stage.packing
     begin, end = int(packing.start_R[start]), int(packing.stop_R[stop - 1])
@@ -196,9 +194,13 @@ def _row_groups(path: Path, layout: Layout, crcs: list[int], first_row: int) -> 
             try:
                 offset, declared = token_page(group, read_at, width=width)
             except LayoutError as error:
-                raise GristmillError(f"{path}: row group {number}: {error}; report this with the pyarrow version") from None
+                raise GristmillError(
+                    f"{path}: row group {number}: {error}; report this with the pyarrow version"
+                ) from None
             if declared != crc:
-                raise GristmillError(f"{path}: row group {number}: expected CRC {crc}, found {declared} in the page header")
+                raise GristmillError(
+                    f"{path}: row group {number}: expected CRC {crc}, found {declared} in the page header"
+                )
             yield {"row_start": first_row, "rows": group.num_rows, "tokens_offset": offset, "tokens_crc32": crc}
             first_row += group.num_rows
 

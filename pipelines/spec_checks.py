@@ -1,23 +1,23 @@
 """What types cannot say about a spec: ranges of numbers, names that must exist, keys that belong together."""
 
+import dataclasses
+import math
 import re
 from collections.abc import Iterator
-from dataclasses import fields
+from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 from curation.errors import SpecError
-from curation.quality.gates import PRESETS, Rule
+from curation.quality.gates import PRESETS, Rule, When
 from pipelines.spec import GateSpec, JobSpec
 
 Finding = tuple[str, str]
+Range = tuple[float, float]
 
-RANGES: dict[str, tuple[float, float]] = {
-    "limits.record_bytes": (1024, 1 << 30),
-    "limits.batch_bytes": (1024, 1 << 30),
-    "limits.unit_bytes": (1024, 1 << 40),
-    "limits.stream_bytes": (1024, 1 << 50),
-    "limits.expansion": (1, 1_000_000),
-    "limits.max_bad_fraction": (0, 1),
-    "limits.memory_bytes": (1 << 20, 1 << 50),
+RANGES: dict[str, Range] = {
+    "seed": (0, (1 << 63) - 1),
+    "inputs.*.weight": (0, 16),
+    "gates.*.rules[*].review_within": (0, math.inf),
     "dedup.near.ngram": (1, 100),
     "dedup.near.bands": (1, 1000),
     "dedup.near.rows": (1, 1000),
@@ -28,68 +28,148 @@ RANGES: dict[str, tuple[float, float]] = {
     "shards.warmup_fraction": (0, 1),
     "shards.rows_per_group": (1, 1 << 24),
     "shards.rows_per_file": (1, 1 << 32),
+    "limits.record_bytes": (1 << 10, 1 << 30),
+    "limits.batch_bytes": (1 << 10, 1 << 30),
+    "limits.unit_bytes": (1 << 10, 1 << 40),
+    "limits.stream_bytes": (1 << 10, 1 << 50),
+    "limits.expansion": (1, 1_000_000),
+    "limits.max_bad_fraction": (0, 1),
+    "limits.memory_bytes": (1 << 20, 1 << 50),
     "runner.workers": (0, 4096),
-    "seed": (0, (1 << 63) - 1),
 }
-MAX_WEIGHT = 16
+"""Smallest and largest value by the path of the key; `*` stands for any name or index."""
+
 MAX_PERMUTATIONS = 1024
+LOCAL_RUNNERS = frozenset({"FnApiRunner", "BundleBasedDirectRunner", "DirectRunner"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_NAMED = re.compile(r"^(inputs|gates)\.[^.]+")
+_INDEX = re.compile(r"\[\d+\]")
+_KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
-def check_spec(spec: JobSpec) -> Iterator[Finding]:
-    """Yields (path of the key, message) of everything that is wrong."""
+def range_of(path: str) -> Range | None:
+    """Returns the range of a key, e.g. of `inputs.web.weight`; None where any value will do."""
+    return RANGES.get(_INDEX.sub("[*]", _NAMED.sub(r"\1.*", path)))
+
+
+def expected(kind: object, path: str) -> str:
+    """Returns what a message says a key should hold, e.g. `a number in [0, 16]`."""
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(str, get_args(kind)))}"
+    is_size = path.endswith("_bytes")
+    name = "a size such as 64MiB" if is_size else _KINDS.get(kind, "keys")  # type: ignore[call-overload]
+    bounds = range_of(path)
+    if bounds is None:
+        return str(name)
+    low, high = (_size(int(bound)) if is_size else _number(bound) for bound in bounds)
+    return f"{name} in [{low}, {high}]" if bounds[1] < math.inf else f"{name} of at least {low}"
+
+
+def check_spec(spec: JobSpec, *, folder: Path | None) -> Iterator[Finding]:
+    """Yields (path of the key, message) of everything that is wrong.
+
+    Args:
+        spec: the job.
+        folder: where relative paths start; None: files are not looked for.
+    """
     yield from _names(spec)
-    yield from _ranges(spec)
+    yield from _ranges(spec, "")
     yield from _inputs(spec)
     for name, gate in spec.gates.items():
-        yield from _gate(f"gates.{name}", gate)
-    yield from _artifacts(spec)
+        yield from _gate(f"gates.{name}", gate, spec)
+    yield from _artifacts(spec, folder)
+    yield from _runner(spec)
     near = spec.dedup.near
     if near is not None and near.bands * near.rows > MAX_PERMUTATIONS:
-        yield "dedup.near.rows", f"expected bands * rows of at most {MAX_PERMUTATIONS}, found {near.bands * near.rows}"
+        yield "dedup.near.rows", f"expected bands x rows of at most {MAX_PERMUTATIONS}, found {near.bands * near.rows}"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if math.isfinite(value) and value == int(value) else repr(value)
+
+
+def _size(value: int) -> str:
+    for exponent, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if value % (1 << exponent) == 0:
+            return f"{value >> exponent}{unit}"
+    return str(value)
 
 
 def _names(spec: JobSpec) -> Iterator[Finding]:
-    named = [("job", spec.job), *((f"inputs.{name}", name) for name in spec.inputs), *((f"gates.{name}", name) for name in spec.gates)]
-    for path, name in named:
-        if not _NAME.fullmatch(name):
-            yield path, f"expected a name of letters, digits, - and _, found {name!r}"
+    yield from _name("job", spec.job)
+    for name in spec.inputs:
+        yield from _name(f"inputs.{name}", name)
+    for name in spec.gates:
+        yield from _name(f"gates.{name}", name)
     if not spec.inputs:
         yield "inputs", "expected at least one input, found none"
 
 
-def _ranges(spec: JobSpec) -> Iterator[Finding]:
-    for path, (low, high) in RANGES.items():
-        value: object = spec
-        for name in path.split("."):
-            value = getattr(value, name) if value is not None else None
-        if isinstance(value, int | float) and not low <= value <= high:
-            yield path, f"expected a number in [{low:g}, {high:g}], found {value:g}"
+def _name(path: str, name: str) -> Iterator[Finding]:
+    if not _NAME.fullmatch(name):
+        yield path, f"expected a name of at most 64 letters, digits, - and _, found {name!r}"
+
+
+def _ranges(value: object, path: str) -> Iterator[Finding]:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for item in dataclasses.fields(value):
+            yield from _ranges(getattr(value, item.name), f"{path}.{item.name}".lstrip("."))
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            yield from _ranges(child, f"{path}.{name}")
+    elif isinstance(value, tuple):
+        for index, child in enumerate(value):
+            yield from _ranges(child, f"{path}[{index}]")
+    elif isinstance(value, int | float):
+        low, high = range_of(path) or (-math.inf, math.inf)
+        if not low <= value <= high:
+            yield path, f"expected {expected(type(value), path)}, found {_number(value)}"
 
 
 def _inputs(spec: JobSpec) -> Iterator[Finding]:
     for name, given in spec.inputs.items():
         path = f"inputs.{name}"
-        if not 0 <= given.weight <= MAX_WEIGHT:
-            yield f"{path}.weight", f"expected a number in [0, {MAX_WEIGHT}], found {given.weight:g}"
         if not given.files:
             yield f"{path}.files", "expected at least one path or URL, found none"
-        for gate in given.gates:
+        for index, gate in enumerate(given.gates):
             if gate not in spec.gates:
-                yield f"{path}.gates", f"no gate {gate!r}; gates are {', '.join(spec.gates) or 'none'}"
-        for item in fields(given.columns):
+                yield f"{path}.gates[{index}]", f"expected {_one_of(spec.gates, 'a gate')}, found {gate!r}"
+            elif gate in given.gates[:index]:
+                yield f"{path}.gates[{index}]", f"expected each gate once, found {gate!r} twice"
+        for item in dataclasses.fields(given.columns):
             if getattr(given.columns, item.name) == "":
-                yield f"{path}.columns.{item.name}", "expected a column name or null, found ''"
+                yield f"{path}.columns.{item.name}", "expected the name of a column, found ''"
 
 
-def _gate(path: str, gate: GateSpec) -> Iterator[Finding]:
+def _one_of(names: object, what: str) -> str:
+    known = ", ".join(names) if isinstance(names, dict | set) else ""
+    return f"one of {known}" if known else f"{what} that the spec has (it has none)"
+
+
+def _gate(path: str, gate: GateSpec, spec: JobSpec) -> Iterator[Finding]:
     if gate.preset is not None and gate.preset not in PRESETS:
         yield f"{path}.preset", f"expected one of {', '.join(sorted(PRESETS))}, found {gate.preset!r}"
     if gate.preset is None and not gate.rules:
         yield path, "expected a preset or rules, found neither"
+    yield from _when(f"{path}.when", gate.when, spec)
+    labels = [rule.label for rule in gate.rules]
     for index, rule in enumerate(gate.rules):
         yield from _rule(f"{path}.rules[{index}]", rule)
+        yield from _when(f"{path}.rules[{index}].when", rule.when, spec)
+        if rule.label in labels[:index]:
+            yield (
+                f"{path}.rules[{index}]",
+                f"expected rules of different names, found {rule.label!r} twice; give one a name",
+            )
+
+
+def _when(path: str, when: When, spec: JobSpec) -> Iterator[Finding]:
+    domains = dict.fromkeys(given.domain for given in spec.inputs.values() if given.domain)
+    for key, names, known in (("source", when.source, spec.inputs), ("domain", when.domain, domains)):
+        for index, name in enumerate(names):
+            if name not in known:
+                yield f"{path}.{key}[{index}]", f"expected {_one_of(dict(known), f'a {key}')}, found {name!r}"
 
 
 def _rule(path: str, rule: Rule) -> Iterator[Finding]:
@@ -98,15 +178,42 @@ def _rule(path: str, rule: Rule) -> Iterator[Finding]:
     except SpecError as error:
         yield path, str(error)
     if rule.min is not None and rule.max is not None and rule.min > rule.max:
-        yield path, f"expected min <= max, found {rule.min:g} > {rule.max:g}"
+        yield path, f"expected min <= max, found {_number(rule.min)} > {_number(rule.max)}"
 
 
-def _artifacts(spec: JobSpec) -> Iterator[Finding]:
+def _artifacts(spec: JobSpec, folder: Path | None) -> Iterator[Finding]:
     model, shards = spec.language_model, spec.shards
-    if model.path is not None and model.sha256 is None:
-        yield "language_model.sha256", "expected the model's sha256 beside its path, found none"
-    if shards is not None and "://" in shards.tokenizer and shards.tokenizer_sha256 is None:
-        yield "shards.tokenizer_sha256", "expected the tokenizer's sha256 beside its URL, found none"
-    for path, digest in (("language_model.sha256", model.sha256), ("shards.tokenizer_sha256", shards and shards.tokenizer_sha256)):
-        if digest is not None and not _SHA256.fullmatch(digest):
-            yield path, f"expected 64 hexadecimal digits, found {digest!r}"
+    yield from _sha256("language_model.sha256", model.sha256, is_needed=model.path is not None)
+    if shards is None:
+        return
+    is_url = "://" in shards.tokenizer
+    yield from _sha256("shards.tokenizer_sha256", shards.tokenizer_sha256, is_needed=is_url)
+    if folder is not None and not is_url and not (folder / shards.tokenizer).is_file():
+        place = (folder / shards.tokenizer).absolute()
+        yield (
+            "shards.tokenizer",
+            f"expected a tokenizer.json, found none at {str(place)!r}. gristmill tokenizer train makes one.",
+        )
+
+
+def _sha256(path: str, digest: str | None, *, is_needed: bool) -> Iterator[Finding]:
+    if digest is None and is_needed:
+        yield path, "expected the sha256 of the file that is named beside it, found none"
+    elif digest is not None and not _SHA256.fullmatch(digest):
+        yield path, f"expected 64 hexadecimal digits, found {digest!r}"
+
+
+def _runner(spec: JobSpec) -> Iterator[Finding]:
+    """A worker elsewhere cannot open the driver's files; the tokenizer is read by the driver."""
+    if spec.runner.name in LOCAL_RUNNERS:
+        return
+    for name, given in spec.inputs.items():
+        for index, file in enumerate(given.files):
+            if "://" not in file or file.startswith("file:"):
+                yield (
+                    f"inputs.{name}.files[{index}]",
+                    f"expected a URL that workers of {spec.runner.name} can open, found {file!r}",
+                )
+    path = spec.language_model.path
+    if path is not None and ("://" not in path or path.startswith("file:")):
+        yield "language_model.path", f"expected a URL that workers of {spec.runner.name} can open, found {path!r}"

@@ -80,7 +80,9 @@ def _prepare(connection: duckdb.DuckDBPyConnection, store: Store, side: str, spi
     settings = {"memory_limit": MEMORY, "temp_directory": spill, "autoinstall_known_extensions": False}
     for name, value in settings.items():
         connection.execute(f"SET {name} = '{value}'")
-    shards = pa.schema([shard_schema(sequence_length=1, dtype="uint16", tokenizer_sha256="").field(n) for n in SHARD_COLUMNS])
+    shards = pa.schema(
+        [shard_schema(sequence_length=1, dtype="uint16", tokenizer_sha256="").field(n) for n in SHARD_COLUMNS]
+    )
     connection.register("tokens", _dataset(store, store.names("tokens", ".parquet"), TOKENS))
     connection.register("shards", _dataset(store, store.names(f"{side}/stages", ".parquet"), shards))
     connection.register("ordering", _dataset(store, [f"{side}/{ORDER_FILE}"], ORDER))
@@ -94,7 +96,7 @@ def _dataset(store: Store, names: list[str], schema: pa.Schema) -> ds.Dataset:
 
 def _differences(connection: duckdb.DuckDBPyConnection, store: Store, side: str, split: str) -> Iterator[str]:
     for doc_id, length, written, emissions in connection.execute(WRONG, {"split": split}).fetchall():
-        yield f"document {doc_id}: expected {emissions} emissions of {length} tokens with EOS, found {written} in the rows"
+        yield f"document {doc_id}: expected {emissions} emissions of {length} tokens with EOS, found {written} tokens"
     row = connection.execute(BALANCE).fetchone()
     assert row is not None, "an aggregate without GROUP BY has one row"
     names = ("kept_tokens", "eos_tokens", "row_tokens", "overlap_tokens", "repeat_tokens", "left_out_tokens")

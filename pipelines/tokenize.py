@@ -67,12 +67,14 @@ def load_tokenizer(content: bytes, *, eos: str, sha256: str | None = None) -> Pi
     """Returns the tokenizer whose `tokenizer.json` is `content`.
 
     Raises:
-        ArtifactError: another digest than `sha256`, no tokenizer, one with dropout (its ids would differ between runs), or `eos`
-            is not a special token of it, or a token that plain text can produce.
+        ArtifactError: another digest than `sha256`, no tokenizer, one with dropout (its ids would differ between
+            runs), or `eos` is not a special token of it, or a token that plain text can produce.
     """
     digest = hashlib.sha256(content).hexdigest()
     if sha256 is not None and digest != sha256:
-        raise ArtifactError(f"tokenizer: expected sha256 {sha256}, found {digest}; fetch the pinned file or change the spec")
+        raise ArtifactError(
+            f"tokenizer: expected sha256 {sha256}, found {digest}; fetch the pinned file or change the spec"
+        )
     if len(content) > MAX_TOKENIZER_BYTES:
         raise ArtifactError(f"tokenizer: expected at most {MAX_TOKENIZER_BYTES} bytes, found {len(content)}")
     try:
@@ -85,7 +87,9 @@ def load_tokenizer(content: bytes, *, eos: str, sha256: str | None = None) -> Pi
     eos_id = tokenizer.token_to_id(eos)
     special = {token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special}
     if eos_id is None or eos not in special:
-        raise ArtifactError(f"tokenizer: expected the special token {eos!r}, found {sorted(special)[:8]}; set shards.eos")
+        raise ArtifactError(
+            f"tokenizer: expected the special token {eos!r}, found {sorted(special)[:8]}; set shards.eos"
+        )
     if eos_id in tokenizer.encode(eos, add_special_tokens=False).ids:
         raise ArtifactError(f"tokenizer: text can spell {eos!r}; use a tokenizer that keeps it apart from text")
     return PinnedTokenizer(

@@ -10,4 +10,6 @@ def check_golden(path: Path, value: object) -> None:
     text = json.dumps(value, indent=1, sort_keys=True) + "\n"
     if os.environ.get("GRISTMILL_GOLDEN") == "write":
         path.write_text(text)
-    assert text == path.read_text(), f"{path.name} changed; if that is meant, run with GRISTMILL_GOLDEN=write and say why"
+    assert text == path.read_text(), (
+        f"{path.name} changed; if that is meant, run with GRISTMILL_GOLDEN=write and say why"
+    )

@@ -25,7 +25,10 @@ DOCUMENTS = pa.schema(
     ]
 )
 
-WORDS = "river stone light winter paper garden mountain silver question answer bread window carbon seven".split()
+WORDS = [
+    *("river", "stone", "light", "winter", "paper", "garden", "mountain"),
+    *("silver", "question", "answer", "bread", "window", "carbon", "seven"),
+]
 
 
 def documents(texts: Sequence[str], *, source: str = "web", split: str = "train", first: int = 0) -> pa.RecordBatch:

@@ -28,7 +28,10 @@ class Batch:
         return self.tokens_RC[:, :-1].astype(np.int64)
 
     def labels(self) -> NDArray[np.int64]:
-        """Returns (R, T): the token to predict at each input; IGNORE where the next token is another document's or padding."""
+        """Returns (R, T): the token to predict at each input.
+
+        IGNORE where the next token is another document's, or padding.
+        """
         segments = self.segments()
         labels = self.tokens_RC[:, 1:].astype(np.int64)
         labels[(segments[:, 1:] != segments[:, :-1]) | (segments[:, 1:] < 0)] = IGNORE

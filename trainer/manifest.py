@@ -92,7 +92,9 @@ def read_manifest(root: Path) -> Manifest:
         with path.open("rb") as file:
             content = file.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
-        raise VerifyError(f"{path}: expected the manifest of an export, found {error.strerror}; give its folder") from error
+        raise VerifyError(
+            f"{path}: expected the manifest of an export, found {error.strerror}; give its folder"
+        ) from error
     if len(content) > MAX_MANIFEST_BYTES:
         raise VerifyError(f"{path}: expected at most {MAX_MANIFEST_BYTES} bytes, found more")
     return parse_manifest(content, where=str(path))

@@ -1,7 +1,7 @@
 """Where a training run stands in an export: one number of a row, the same on every rank.
 
-A step takes `global_batch` rows; of W ranks, rank r takes rows [r*G//W, (r+1)*G//W) of it. So the rows of a step, and the
-order of all rows, do not depend on W, and a run resumes on any number of ranks up to G.
+A step takes `global_batch` rows; of W ranks, rank r takes rows [r*G//W, (r+1)*G//W) of it. So the rows of a step,
+and the order of all rows, do not depend on W, and a run resumes on any number of ranks up to G.
 """
 
 import dataclasses
@@ -47,7 +47,9 @@ def state_from(value: Mapping[str, object], *, manifest_sha256: str, rows: int) 
     for name, (low, high) in limits.items():
         number = value.get(name)
         if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
-            raise VerifyError(f"state: {name}: expected a whole number from {low} to {high}, found {str(number)[:80]!r}")
+            raise VerifyError(
+                f"state: {name}: expected a whole number from {low} to {high}, found {str(number)[:80]!r}"
+            )
         numbers[name] = number
     return ReadState(manifest_sha256=manifest_sha256, **numbers)
 

@@ -100,7 +100,9 @@ class Shards:
         self._check_range(start, stop)
         schema = self.schema
         empty = pa.schema([schema.field(name) for name in names]).empty_table()
-        return pa.concat_tables([empty, *(file.columns(low, high, names) for file, low, high in self._spans(start, stop))])
+        return pa.concat_tables(
+            [empty, *(file.columns(low, high, names) for file, low, high in self._spans(start, stop))]
+        )
 
     def documents(self, row: int) -> list[Piece]:
         """Returns the pieces of documents in `row`, in order; raises as `tokens`."""
@@ -199,10 +201,13 @@ class OpenFile:
         wanted = {key: value for key, value in expected.metadata.items() if key != b"gristmill.format_version"}
         metadata = found.metadata or {}
         if not found.equals(expected) or any(metadata.get(key) != value for key, value in wanted.items()):
-            raise VerifyError(f"{self.path}: expected the schema and metadata of this export, found {found.to_string()[:600]}")
+            raise VerifyError(
+                f"{self.path}: expected the schema and metadata of this export, found {found.to_string()[:600]}"
+            )
         rows = [parquet.metadata.row_group(index).num_rows for index in range(parquet.metadata.num_row_groups)]
-        if rows != [group.rows for group in self.file.row_groups]:
-            raise VerifyError(f"{self.path}: expected row groups of {[g.rows for g in self.file.row_groups][:8]} rows, found {rows[:8]}")
+        listed = [group.rows for group in self.file.row_groups]
+        if rows != listed:
+            raise VerifyError(f"{self.path}: expected row groups of {listed[:8]} rows, found {rows[:8]}")
         return parquet
 
     @functools.cached_property
@@ -221,7 +226,9 @@ class OpenFile:
                 warnings.warn(f"{self.path}: read through pyarrow, slowly: {error}", SlowLayoutWarning, stacklevel=2)
                 return None
             if offset != group.tokens_offset:
-                raise VerifyError(f"{self.path}: row group {index}: expected tokens at {group.tokens_offset}, found {offset}")
+                raise VerifyError(
+                    f"{self.path}: row group {index}: expected tokens at {group.tokens_offset}, found {offset}"
+                )
         return mapped
 
     def token_bytes(self, group: int) -> NDArray[np.uint8]:

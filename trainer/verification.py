@@ -50,7 +50,9 @@ def _check_digests(root: Path, manifest: Manifest) -> None:
     for number, line in enumerate(checked_path(root, DIGESTS).read_text("utf-8", "replace").splitlines(), start=1):
         found = _LINE.fullmatch(line)
         if not found or not safe_path(found[2]):
-            raise VerifyError(f"{root / DIGESTS}: line {number}: expected a sha256 and a path inside, found {ascii(line)[:120]}")
+            raise VerifyError(
+                f"{root / DIGESTS}: line {number}: expected a sha256 and a path inside, found {ascii(line)[:120]}"
+            )
         _check_sha256(checked_path(root, found[2]), found[1])
         listed.add(found[2])
     for path in sorted(root.rglob("*.parquet")):
@@ -64,11 +66,13 @@ def _check_sha256(path: Path, expected: str) -> None:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
     if digest.hexdigest() != expected:
-        raise VerifyError(f"{path}: expected sha256 {expected}, found {digest.hexdigest()}; restore the file from its source")
+        raise VerifyError(
+            f"{path}: expected sha256 {expected}, found {digest.hexdigest()}; restore the file from its source"
+        )
 
 
 def _check_crc(file: OpenFile, group: int) -> None:
-    found, expected = zlib.crc32(file.token_bytes(group)), file.file.row_groups[group].tokens_crc32
+    found, expected = zlib.crc32(file.token_bytes(group).data), file.file.row_groups[group].tokens_crc32
     if found != expected:
         raise VerifyError(f"{file.path}: row group {group}: expected tokens with CRC {expected}, found {found}")
 
@@ -145,7 +149,9 @@ class _Walk:
         found = {"tokens": self._tokens, "overlaps": self._overlaps, "order_digest": self._digest.hexdigest()}
         for name, value in found.items():
             if value != getattr(manifest, name):
-                raise VerifyError(f"manifest.json: {name}: expected {getattr(manifest, name)}, found {value} in the rows")
+                raise VerifyError(
+                    f"manifest.json: {name}: expected {getattr(manifest, name)}, found {value} in the rows"
+                )
 
     def _check_lengths(self, group: _Group) -> None:
         num_rows, row_tokens = group.n_valid_R.size, self._manifest.sequence_length + 1
@@ -164,8 +170,8 @@ class _Walk:
         manifest = self._manifest
         tokens = group.file.token_bytes(group.number).copy().view(np.dtype(manifest.dtype).newbyteorder("<"))
         tokens_RC = tokens.reshape(group.n_valid_R.size, -1)
-        group.expect((tokens_RC < manifest.vocab_size).all(axis=1), f"token ids below {manifest.vocab_size}")
-        padding_RC = np.arange(tokens_RC.shape[1]) >= group.n_valid_R[:, None]
+        group.expect(np.less(tokens_RC, manifest.vocab_size).all(axis=1), f"token ids below {manifest.vocab_size}")
+        padding_RC = np.arange(tokens_RC.shape[1])[None, :] >= group.n_valid_R[:, None]
         group.expect((~padding_RC | (tokens_RC == manifest.eos_id)).all(axis=1), "EOS as padding")
         last_R = tokens_RC[np.arange(tokens_RC.shape[0]), group.n_valid_R - 1].astype(np.int64)
         before_R = np.concatenate(([self._last_token], last_R[:-1]))
@@ -173,9 +179,7 @@ class _Walk:
         group.expect(~continued | (tokens_RC[:, 0] == before_R), "the last token of the row before as its first")
         group.expect(continued | (before_R == manifest.eos_id) | (before_R < 0), "a row before that ends its document")
         self._last_token = int(last_R[-1])
-        ends_P = np.cumsum(group.length_P) - np.repeat(
-            np.cumsum(group.n_valid_R) - group.n_valid_R, group.counts_R
-        )
+        ends_P = np.cumsum(group.length_P) - np.repeat(np.cumsum(group.n_valid_R) - group.n_valid_R, group.counts_R)
         inner_P = np.ones(ends_P.size, dtype=bool)
         inner_P[np.cumsum(group.counts_R) - 1] = False
         row_P = np.repeat(np.arange(group.counts_R.size), group.counts_R)
@@ -186,7 +190,9 @@ class _Walk:
         """Adds (doc_id, first token in the document, length) of each piece to the digest of the order."""
         first_P = np.cumsum(group.counts_R) - group.counts_R
         last_P = first_P + group.counts_R - 1
-        id_before = np.concatenate((np.frombuffer(self._last_id or bytes(ID_BYTES), group.id_P.dtype), group.id_P[last_P][:-1]))
+        id_before = np.concatenate(
+            (np.frombuffer(self._last_id or bytes(ID_BYTES), group.id_P.dtype), group.id_P[last_P][:-1])
+        )
         same = (group.id_P[first_P].view(np.uint8) == id_before.view(np.uint8)).reshape(-1, ID_BYTES).all(axis=1)
         group.expect(~group.continued_R | same, "the document of the row before to go on")
         begin_P = np.zeros(group.length_P.size, dtype=np.int64)

@@ -16,7 +16,12 @@ FORMAT_VERSION = "1.0"
 DTYPES = {"uint16": 2, "uint32": 4}
 """Little-endian token ids by name, with their bytes."""
 
-METADATA_KEYS = ("gristmill.format_version", "gristmill.dtype", "gristmill.sequence_length", "gristmill.tokenizer_sha256")
+METADATA_KEYS = (
+    "gristmill.format_version",
+    "gristmill.dtype",
+    "gristmill.sequence_length",
+    "gristmill.tokenizer_sha256",
+)
 
 MAX_UINT16_VOCABULARY = 65535
 

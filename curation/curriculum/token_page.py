@@ -1,7 +1,7 @@
 """Where the token ids of a row group lie in a Parquet file, proved from its page header.
 
-The header is a Thrift compact struct (parquet-format, `PageHeader`); only the few fields that matter are read, within the
-bounds of the bytes given. The writer asserts this layout and the reader asserts it again.
+The header is a Thrift compact struct (parquet-format, `PageHeader`); only the few fields that matter are read,
+within the bounds of the bytes given. The writer asserts this layout and the reader asserts it again.
 """
 
 from collections.abc import Callable
@@ -71,12 +71,11 @@ def parse_page_header(data: bytes) -> PageHeader:
     page = fields.get(5)
     if not isinstance(page, dict):
         raise LayoutError("expected a v1 data page, found another kind")
-    crc = _number(fields, 4, default=-1)
     sizes = {_number(fields, 2), _number(fields, 3)}
     return PageHeader(
         page_type=_number(fields, 1),
         page_bytes=sizes.pop() if len(sizes) == 1 else -1,
-        crc32=None if 4 not in fields else crc & 0xFFFFFFFF,
+        crc32=_number(fields, 4) & 0xFFFFFFFF if isinstance(fields.get(4), int) else None,  # signed in Thrift
         num_values=_number(page, 1),
         encoding=_number(page, 2),
         num_bytes=cursor.position,
@@ -86,8 +85,8 @@ def parse_page_header(data: bytes) -> PageHeader:
 Struct = dict[int, "int | bytes | Struct"]
 
 
-def _number(fields: Struct, number: int, default: int | None = None) -> int:
-    value = fields.get(number, default)
+def _number(fields: Struct, number: int) -> int:
+    value = fields.get(number)
     if not isinstance(value, int):
         raise LayoutError(f"expected a number in field {number} of the page header, found {value!r}")
     return value

@@ -37,5 +37,5 @@ class TokenBalance:
             raise ConservationError(
                 f"tokens: expected {self.kept_tokens} of kept documents + {self.eos_tokens} EOS = "
                 f"{self.row_tokens} in rows - {self.overlap_tokens} overlaps - {self.repeat_tokens} repeats + "
-                f"{self.left_out_tokens} left out, found a difference of {self.difference}; remove the export and run again"
+                f"{self.left_out_tokens} left out, found a difference of {self.difference}; remove the export"
             )

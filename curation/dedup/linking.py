@@ -1,7 +1,8 @@
-"""Links between documents, from stored signatures: exact ones by hash, near ones by verified Jaccard.
+"""Stored signatures as arrays, and the links between documents with the same text.
 
-Nothing here reads text. Documents are named by their rank in the order of survivors
-(`curation.dedup.survivors.rank_of`), so "earlier" always means "preferred".
+Near links are `curation.kernels.bands.candidate_pairs` of `signature_matrix`, verified by
+`curation.kernels.jaccard.jaccard_pairs` of `shingle_sets`. Nothing here reads text. Documents are named by
+their rank in the order of survivors (`curation.dedup.survivors.rank_of`): "earlier" means "preferred".
 """
 
 import numpy as np
@@ -9,7 +10,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.identity import ID_BYTES
-from curation.kernels.jaccard import jaccard_pairs
 
 Ranks = NDArray[np.int64]
 
@@ -41,22 +41,6 @@ def exact_links(text_hash_N: NDArray[np.bytes_], rank_N: Ranks) -> tuple[Ranks, 
     later, earlier = rank[~is_first], earliest[~is_first]
     by_later = np.argsort(later)
     return later[by_later], earlier[by_later]
-
-
-def near_links(
-    shingles: pa.Array, pairs: tuple[Ranks, Ranks], *, min_jaccard: float
-) -> tuple[Ranks, Ranks, NDArray[np.float64]]:
-    """Returns (later, earlier, jaccard) of the candidate pairs whose exact Jaccard is at least `min_jaccard`.
-
-    Args:
-        shingles: the stored column, `pa.binary`; row r belongs to the document of rank r.
-        pairs: (later, earlier), as from `curation.kernels.bands.candidate_pairs`.
-        min_jaccard: in [0, 1]; a pair exactly at it is linked.
-    """
-    later, earlier = pairs
-    jaccard = jaccard_pairs(*shingle_sets(shingles), later, earlier)
-    linked = jaccard >= min_jaccard
-    return later[linked], earlier[linked], jaccard[linked]
 
 
 def ids_of(column: pa.Array) -> NDArray[np.bytes_]:

@@ -6,6 +6,7 @@ texts apart that differ only in case, space or punctuation, `minhash` proposes n
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -61,11 +62,11 @@ class MinHash:
 
 def _hashes(words: Words) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Returns columns text_hash, words_hash, num_words; no text becomes a Python string."""
-    text = memoryview(np.ascontiguousarray(words.values))
-    hashes = memoryview(np.ascontiguousarray(words.word_hash_W).astype("<u8", copy=False).view(np.uint8))
-    bounds, word_bounds = words.offsets_N1.tolist(), (8 * words.word_offsets_N1).tolist()
-    text_hash = [secure_hash(text[i:j]) for i, j in zip(bounds, bounds[1:], strict=False)]
-    words_hash = [hash_bytes(hashes[i:j]) for i, j in zip(word_bounds, word_bounds[1:], strict=False)]
+    text = np.ascontiguousarray(words.values).data
+    hashes = np.ascontiguousarray(words.word_hash_W).astype("<u8", copy=False).view(np.uint8).data
+    word_bounds = (8 * words.word_offsets_N1).tolist()
+    text_hash = [secure_hash(text[start:end]) for start, end in pairwise(words.offsets_N1.tolist())]
+    words_hash = [hash_bytes(hashes[start:end]) for start, end in pairwise(word_bounds)]
     return pa.array(text_hash, type_of_id), pa.array(words_hash, type_of_id), pa.array(np.diff(words.word_offsets_N1))
 
 
@@ -77,7 +78,7 @@ def _sketch_columns(sketches: Sketches) -> tuple[pa.Array, pa.Array]:
     signatures = sketches.signature_NH[has_shingles_N]
     return (
         _binary(signatures.reshape(-1), signature_offsets_N1, has_shingles_N),
-        _binary(sketches.shingles.copy(), 4 * sketches.offsets_N1, has_shingles_N),
+        _binary(sketches.shingles, 4 * sketches.offsets_N1, has_shingles_N),
     )
 
 

@@ -109,8 +109,10 @@ def survivors(links: SurvivorInput) -> Survivors:
 
     `earlier`: in order of rank, a document with a link to an earlier one that stays and is not in review
     is removed; else, with a link to an earlier one that is in review or held, it is held (unless it is in
-    review itself: then it stays there). `component`: a document is removed when undisputed documents alone
-    connect it to an earlier one; it is held when only documents in review do.
+    review itself: then it stays there). `component`: the earliest document of a component stays, unless it is
+    in review; documents joined to one that stays by undisputed documents alone are removed; with
+    `undecided="hold"`, undisputed documents that only one in review joins to an earlier one are held.
+    A removed document always names a survivor that stays.
 
     Raises:
         ValueError: a link is no pair of ranks `earlier < later` below N.

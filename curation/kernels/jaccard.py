@@ -5,8 +5,9 @@ really overlap (D3 does the same after its 26 x 11 LSH).
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from curation.kernels import kernel
 
 
 def jaccard_pairs(
@@ -34,7 +35,7 @@ def jaccard_pairs(
         raise ValueError(f"jaccard_pairs: expected pairs, found {later_P.size} later and {earlier_P.size} earlier")
     num_documents = offsets_N1.size - 1
     for index_P in (later_P, earlier_P):
-        if index_P.size and not (0 <= index_P.min() and index_P.max() < num_documents):
+        if index_P.size and not (index_P.min() >= 0 and index_P.max() < num_documents):
             raise ValueError(
                 f"jaccard_pairs: expected indices below {num_documents}, found {index_P.min()} to {index_P.max()}"
             )
@@ -43,8 +44,14 @@ def jaccard_pairs(
     return jaccard_P
 
 
-@njit(nogil=True, cache=True)
-def _jaccard_pairs(shingles, offsets_N1, later_P, earlier_P, jaccard_P):
+@kernel
+def _jaccard_pairs(
+    shingles: NDArray[np.uint32],
+    offsets_N1: NDArray[np.int64],
+    later_P: NDArray[np.int64],
+    earlier_P: NDArray[np.int64],
+    jaccard_P: NDArray[np.float64],
+) -> None:
     for p in range(later_P.size):
         left = shingles[offsets_N1[later_P[p]] : offsets_N1[later_P[p] + 1]]
         right = shingles[offsets_N1[earlier_P[p]] : offsets_N1[earlier_P[p] + 1]]
@@ -54,8 +61,8 @@ def _jaccard_pairs(shingles, offsets_N1, later_P, earlier_P, jaccard_P):
             jaccard_P[p] = shared / union
 
 
-@njit(nogil=True, cache=True)
-def _shared(left, right):
+@kernel
+def _shared(left: NDArray[np.uint32], right: NDArray[np.uint32]) -> int:
     """Returns how many numbers two sorted sets share; without branches on the data."""
     i, j, shared = 0, 0, 0
     while i < left.size and j < right.size:

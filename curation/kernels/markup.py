@@ -1,9 +1,9 @@
 """How much work an HTML page can make for a tree builder, from one pass over its bytes.
 
-The HTML parsing algorithm (WHATWG HTML, section 13.2) is not linear in its input: 164 kB of unclosed `<b>` and `<p>`
-made a tree of 3.8 GB in 11 s, a tag with 100,000 attributes took 12 s, 20,000 nested `<div>` 4 s. No tree builder at hand
-has limits, so pages are measured before they reach one. What is counted here is an estimate from above for what is met
-in the wild and for the known attacks; it builds no tree.
+The HTML parsing algorithm (WHATWG HTML, section 13.2) is not linear in its input. In resiliparse 2.0.1, 164 kB of
+unclosed `<b>` and `<p>` made a tree of 3.8 GB in 11 s, a tag with 100,000 attributes took 12 s, 20,000 nested `<div>`
+4 s. It has no limits of its own, so pages are measured before they reach it. What is counted here is an estimate from
+above for what is met in the wild and for the known attacks; it builds no tree.
 """
 
 import numpy as np
@@ -13,6 +13,11 @@ from curation.kernels import kernel
 
 _SLOTS = 1024
 _FACTOR = 33  # gives every name below a slot of its own
+_MASK = 0x3FFFFFFF
+_MAX_ALIKE = 3  # WHATWG HTML, section 13.2.4.3, the "Noah's Ark clause"
+_LESS, _GREATER, _BANG, _QUESTION, _SLASH, _DASH, _EQUALS = (ord(mark) for mark in "<>!?/-=")
+_QUOTES, _SPACES = (34, 39), (9, 10, 12, 13, 32)
+_DEPTH, _ACTIVE, _LOST, _SPECIAL, _OPTIONS, _NODES, _VISITS = range(7)  # of state_7
 _KINDS = ("", "void", "implied", "formatting", "lone", "raw", "select", "option", "foreign")
 _VOID, _IMPLIED, _FORMATTING, _LONE, _RAW, _SELECT, _OPTION, _FOREIGN = range(1, 9)
 NAMES_OF_KIND = {
@@ -32,7 +37,7 @@ themselves; `lone` are formatting elements of which a second closes the first; `
 def _hash(name: bytes) -> int:
     value = 0
     for byte in name:
-        value = (value * _FACTOR + byte) & 0x3FFFFFFF
+        value = (value * _FACTOR + byte) & _MASK
     return value
 
 
@@ -55,8 +60,8 @@ def page_work(page: NDArray[np.uint8]) -> tuple[int, int]:
     """Returns (nodes, visits) that a tree builder and a walk over the tree may need for `page`.
 
     nodes: start tags, their attributes, runs of text, comments, and formatting elements made again after each block
-    (the "active formatting elements", at most three alike). visits: the sum over nodes of the elements open there, plus the square
-    of the attributes of each tag and of the options of each select, which builders compare pairwise.
+    (the "active formatting elements", at most three alike). visits: the sum over nodes of the elements open there,
+    plus the square of the attributes of each tag and of the options of each select, which builders compare pairwise.
 
     Args:
         page: uint8 (B,), HTML in UTF-8; not changed.
@@ -71,78 +76,105 @@ def page_work(page: NDArray[np.uint8]) -> tuple[int, int]:
 
 
 @kernel
-def _page_work(page, kind_S, hash_S):
-    open_S = np.zeros(_SLOTS, np.int64)  # elements open, by slot of the name; negative never
-    alike_S = np.zeros(4 * _SLOTS, np.int64)  # formatting start tags seen, by slot of the whole tag
+def _page_work(page, kind_S, hash_S):  # type: ignore[no-untyped-def]
+    open_S = np.zeros(_SLOTS, np.int64)  # elements open, by slot of the name; never negative
     made_S = np.zeros(_SLOTS, np.int64)  # formatting entries a name may have, at most three alike
-    depth, active, lost, special, options = 0, 0, False, 0, 0
-    nodes, visits, i = 0, 0, 0
+    alike_S = np.zeros(4 * _SLOTS, np.int64)  # formatting start tags seen, by slot of the whole tag
+    state_7 = np.zeros(7, np.int64)
+    i = 0
     while i < page.size:
         start = i
-        if page[i] != 60 or i + 1 >= page.size:  # not "<"
-            i = _find(page, i + 1, 60)
-            kind, closing, slot, attributes = 0, False, -1, 0
-        elif page[i + 1] == 33 or page[i + 1] == 63:  # "<!" or "<?"
+        if page[i] != _LESS or i + 1 >= page.size:
+            i = _find(page, i + 1, _LESS)
+            _node(state_7, 0, 0)
+            continue
+        if page[i + 1] == _BANG or page[i + 1] == _QUESTION:
             i = _after_comment(page, i)
-            kind, closing, slot, attributes = 0, False, -1, 0
-        else:
-            closing = page[i + 1] == 47  # "/"
-            name = i + 2 if closing else i + 1
-            if name >= page.size or not _is_letter(page[name]):
-                nodes, visits, i = nodes + 1, visits + depth, name
-                continue
-            name_end, value = _name(page, name)
-            slot = (value ^ (value >> 10)) & (_SLOTS - 1)
-            kind = kind_S[slot] if hash_S[slot] == value else 0
-            i, attributes = _tag(page, name_end)
+            _node(state_7, 0, 0)
+            continue
+        closing = page[i + 1] == _SLASH
+        name = i + 2 if closing else i + 1
+        if name >= page.size or not _is_letter(page[name]):
+            state_7[_NODES] += 1
+            state_7[_VISITS] += state_7[_DEPTH]
+            i = name
+            continue
+        name_end, value = _name(page, name)
+        slot = (value ^ (value >> 10)) & (_SLOTS - 1)
+        kind = kind_S[slot] if hash_S[slot] == value else 0
+        i, attributes = _tag(page, name_end)
         if closing:
-            if open_S[slot] > 0:
-                open_S[slot] -= 1
-                depth -= kind not in (_VOID, _IMPLIED)
-                special -= kind in (_SELECT, _FOREIGN)
-                active -= kind in (_FORMATTING, _LONE) and open_S[slot] < made_S[slot]
-            lost = lost or kind not in (_FORMATTING, _LONE)
+            _close(state_7, open_S, made_S, slot, kind)
             continue
-        if lost and kind not in (_VOID, _IMPLIED):  # text or an element: what was open is made again
-            nodes, visits, lost = nodes + active, visits + active * (depth + 1), False
-        nodes, visits = nodes + 1 + attributes, visits + depth + 1 + attributes * attributes
-        if slot < 0 or (kind == _LONE and open_S[slot] > 0):
-            continue
-        lost = lost or kind not in (_FORMATTING, _LONE)
-        if kind == _OPTION:
-            options += 1
-            visits += 2 * options
-            continue
-        if kind == _VOID:
-            continue
-        if kind == _RAW and special == 0:
+        _node(state_7, kind, attributes)
+        if kind == _RAW and state_7[_SPECIAL] == 0:
+            state_7[_LOST] = 1
             i = _after_raw(page, i, page[name:name_end])
-            continue
-        if kind in (_FORMATTING, _LONE):
-            alike = _slot_of_tag(page[start:i])
-            if alike_S[alike] < 3 and (kind == _FORMATTING or made_S[slot] == 0):
-                alike_S[alike] += 1
-                made_S[slot] += 1
-            active += open_S[slot] < made_S[slot]
-        options = 0 if kind == _SELECT else options
+        elif not (kind == _LONE and open_S[slot] > 0):
+            before = min(open_S[slot], made_S[slot])
+            if kind in (_FORMATTING, _LONE):
+                _count_alike(alike_S, made_S, slot, kind, page[start:i])
+            _open(state_7, open_S, slot, kind)
+            state_7[_ACTIVE] += min(open_S[slot], made_S[slot]) - before
+    return state_7[_NODES], state_7[_VISITS]
+
+
+@kernel
+def _node(state_7, kind, attributes):  # type: ignore[no-untyped-def]
+    """Counts text, a comment or a start tag, and before it the formatting that a block closed and this opens again."""
+    if state_7[_LOST] and kind not in (_VOID, _IMPLIED):
+        state_7[_NODES] += state_7[_ACTIVE]
+        state_7[_VISITS] += state_7[_ACTIVE] * (state_7[_DEPTH] + 1)
+        state_7[_LOST] = 0
+    state_7[_NODES] += 1 + attributes
+    state_7[_VISITS] += state_7[_DEPTH] + 1 + attributes * attributes
+
+
+@kernel
+def _open(state_7, open_S, slot, kind):  # type: ignore[no-untyped-def]
+    if kind not in (_FORMATTING, _LONE):
+        state_7[_LOST] = 1
+    if kind == _OPTION:
+        state_7[_OPTIONS] += 1
+        state_7[_VISITS] += 2 * state_7[_OPTIONS]
+    elif kind != _VOID:
         open_S[slot] += 1
-        depth += kind not in (_VOID, _IMPLIED)
-        special += kind in (_SELECT, _FOREIGN)
-    return nodes, visits
+        state_7[_DEPTH] += kind != _IMPLIED
+        if kind == _SELECT:
+            state_7[_OPTIONS] = 0
+        state_7[_SPECIAL] += kind in (_SELECT, _FOREIGN)
 
 
 @kernel
-def _is_letter(byte):
-    return 97 <= (byte | 32) <= 122
+def _close(state_7, open_S, made_S, slot, kind):  # type: ignore[no-untyped-def]
+    if kind not in (_FORMATTING, _LONE):
+        state_7[_LOST] = 1
+    if open_S[slot] > 0:
+        open_S[slot] -= 1
+        state_7[_DEPTH] -= kind not in (_VOID, _IMPLIED)
+        state_7[_SPECIAL] -= kind in (_SELECT, _FOREIGN)
+        state_7[_ACTIVE] -= open_S[slot] < made_S[slot]
 
 
 @kernel
-def _is_space(byte):
-    return byte in (32, 10, 9, 12, 13)
+def _count_alike(alike_S, made_S, slot, kind, tag):  # type: ignore[no-untyped-def]
+    """Gives the name one more formatting entry, unless three like it (for a lone one: any) are there."""
+    value = np.int64(0)
+    for k in range(tag.size):
+        value = (value * _FACTOR + np.int64(tag[k])) & _MASK
+    alike = (value ^ (value >> 12)) & (alike_S.size - 1)
+    if alike_S[alike] < _MAX_ALIKE and (kind == _FORMATTING or made_S[slot] == 0):
+        alike_S[alike] += 1
+        made_S[slot] += 1
 
 
 @kernel
-def _find(page, i, byte):
+def _is_letter(byte):  # type: ignore[no-untyped-def]
+    return ord("a") <= (byte | 32) <= ord("z")
+
+
+@kernel
+def _find(page, i, byte):  # type: ignore[no-untyped-def]
     """Returns the first index from `i` on that holds `byte`, or the end."""
     while i < page.size and page[i] != byte:
         i += 1
@@ -150,87 +182,80 @@ def _find(page, i, byte):
 
 
 @kernel
-def _name(page, i):
+def _name(page, i):  # type: ignore[no-untyped-def]
     """Returns the end of the tag name at `i` and its hash, letters lower-cased."""
-    value = 0
-    while i < page.size and not _is_space(page[i]) and page[i] != 47 and page[i] != 62:
-        byte = np.int64(page[i])
-        value = (value * _FACTOR + (byte | 32 if 65 <= byte <= 90 else byte)) & 0x3FFFFFFF
+    value = np.int64(0)
+    while i < page.size and page[i] not in _SPACES and page[i] != _SLASH and page[i] != _GREATER:
+        lower = 32 if ord("A") <= page[i] <= ord("Z") else 0
+        value = (value * _FACTOR + np.int64(page[i] | lower)) & _MASK
         i += 1
     return i, value
 
 
 @kernel
-def _tag(page, i):
+def _tag(page, i):  # type: ignore[no-untyped-def]
     """Returns the index after the tag whose name ends at `i`, and how many attributes it has."""
     attributes = 0
     while i < page.size:
-        if page[i] == 62:
+        if page[i] == _GREATER:
             return i + 1, attributes
-        if _is_space(page[i]) or page[i] == 47:
+        if page[i] in _SPACES or page[i] == _SLASH:
             i += 1
             continue
         attributes += 1
         i += 1  # a first "=" belongs to the name
-        while i < page.size and not _is_space(page[i]) and page[i] not in (47, 62, 61):
+        while i < page.size and page[i] not in _SPACES and page[i] not in (_SLASH, _GREATER, _EQUALS):
             i += 1
         i = _value(page, i)
     return i, attributes
 
 
 @kernel
-def _value(page, i):
+def _value(page, i):  # type: ignore[no-untyped-def]
     """Returns the index after the attribute value that may follow at `i`."""
-    equals = i
-    while equals < page.size and _is_space(page[equals]):
-        equals += 1
-    if equals >= page.size or page[equals] != 61:
+    equals = _after_spaces(page, i)
+    if equals >= page.size or page[equals] != _EQUALS:
         return i
-    i = equals + 1
-    while i < page.size and _is_space(page[i]):
-        i += 1
-    if i < page.size and page[i] in (34, 39):
+    i = _after_spaces(page, equals + 1)
+    if i < page.size and page[i] in _QUOTES:
         return _find(page, i + 1, page[i]) + 1
-    while i < page.size and not _is_space(page[i]) and page[i] != 62:
+    while i < page.size and page[i] not in _SPACES and page[i] != _GREATER:
         i += 1
     return i
 
 
 @kernel
-def _after_comment(page, i):
-    """Returns the index after the comment, doctype or instruction at `i`."""
-    if page[i + 1] == 33 and page[i + 2 : i + 4].size == 2 and page[i + 2] == 45 and page[i + 3] == 45:
-        j = i + 4
-        while True:  # "-->" and "--!>" end it; so do "<!-->" and "<!--->"
-            j = _find(page, j, 62)
-            if j >= page.size:
-                return j
-            dashes = page[j - 1] == 45 and page[j - 2] == 45
-            if dashes or (page[j - 1] == 33 and page[j - 2] == 45 and page[j - 3] == 45):
-                return j + 1
-            j += 1
-    return _find(page, i + 2, 62) + 1
+def _after_spaces(page, i):  # type: ignore[no-untyped-def]
+    while i < page.size and page[i] in _SPACES:
+        i += 1
+    return i
 
 
 @kernel
-def _after_raw(page, i, name):
+def _after_comment(page, i):  # type: ignore[no-untyped-def]
+    """Returns the index after the comment, doctype or instruction at `i`."""
+    if i + 3 >= page.size or page[i + 1] != _BANG or page[i + 2] != _DASH or page[i + 3] != _DASH:
+        return _find(page, i + 2, _GREATER) + 1
+    end = _find(page, i + 4, _GREATER)
+    while end < page.size:  # "-->" and "--!>" end it; so do "<!-->" and "<!--->"
+        bang = page[end - 1] == _BANG
+        if page[end - 1 - bang] == _DASH and page[end - 2 - bang] == _DASH:
+            return end + 1
+        end = _find(page, end + 1, _GREATER)
+    return end
+
+
+@kernel
+def _after_raw(page, i, name):  # type: ignore[no-untyped-def]
     """Returns the index of the end tag of a raw text element, or the end."""
     while True:
-        i = _find(page, i, 60)
+        i = _find(page, i, _LESS)
         if i + 2 + name.size > page.size:
             return page.size
-        if page[i + 1] == 47:
+        if page[i + 1] == _SLASH:
             same = True
             for k in range(name.size):
                 same = same and (page[i + 2 + k] | 32) == (name[k] | 32)
             if same:
                 return i
         i += 1
-
-
-@kernel
-def _slot_of_tag(tag):
-    value = 0
-    for byte in tag:
-        value = (value * _FACTOR + np.int64(byte)) & 0x3FFFFFFF
-    return (value ^ (value >> 12)) & (4 * _SLOTS - 1)

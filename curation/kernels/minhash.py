@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from curation.kernels import kernel
 
 U32: TypeAlias = NDArray[np.uint32]
 U64: TypeAlias = NDArray[np.uint64]
@@ -110,8 +111,10 @@ def _check(word_hash_W: U64, word_offsets_N1: I64, ngram: int, num_permutations:
         raise ValueError(f"num_permutations: expected at least 1, found {num_permutations}")
 
 
-@njit(nogil=True, cache=True)
-def _sketch(word_hash_W, word_offsets_N1, ngram, permutations_P, out):
+@kernel
+def _sketch(
+    word_hash_W: U64, word_offsets_N1: I64, ngram: int, permutations_P: tuple[U32, U32], out: tuple[U32, I64, U32]
+) -> None:
     """Fills `out` = (shingles, offsets_N1, signature_NP), document by document."""
     a_P, b_P = permutations_P
     shingles, offsets_N1, signature_NP = out
@@ -134,8 +137,8 @@ def _sketch(word_hash_W, word_offsets_N1, ngram, permutations_P, out):
         offsets_N1[n + 1] = end
 
 
-@njit(nogil=True, cache=True)
-def _fold(words, ngram, shingles):
+@kernel
+def _fold(words: U64, ngram: int, shingles: U32) -> None:
     """Writes one 32-bit shingle per window of `ngram` words: a rolling hash of rotations, then one multiply.
 
     Word k of a window is rotated by 13 * (ngram - 1 - k) mod 64, distinct for ngram <= 64, so order counts.
@@ -151,8 +154,8 @@ def _fold(words, ngram, shingles):
         state ^= (words[j] << leave) | (words[j] >> back)
 
 
-@njit(nogil=True, cache=True)
-def _sort(values, scratch):
+@kernel
+def _sort(values: U32, scratch: U32) -> None:
     """Sorts uint32 in place; never quadratic, whatever the text (LSD radix sort, 4 passes of 8 bits)."""
     size = values.size
     if size < _SHORT:
@@ -180,16 +183,16 @@ def _sort(values, scratch):
     _scatter(scratch[:size], values, counts[3], np.uint32(24))
 
 
-@njit(nogil=True, cache=True)
-def _scatter(source, target, starts, shift):
+@kernel
+def _scatter(source: U32, target: U32, starts: I64, shift: np.uint32) -> None:
     for value in source:
         key = (value >> shift) & np.uint32(255)
         target[starts[key]] = value
         starts[key] += 1
 
 
-@njit(nogil=True, cache=True)
-def _unique(values):
+@kernel
+def _unique(values: U32) -> int:
     """Moves the distinct numbers of sorted, non-empty `values` to its front and returns how many there are."""
     kept = 1
     for i in range(1, values.size):
@@ -198,8 +201,8 @@ def _unique(values):
     return kept
 
 
-@njit(nogil=True, cache=True)
-def _mixed(shingles, mixed):
+@kernel
+def _mixed(shingles: U32, mixed: U32) -> U32:
     """Returns MurmurHash3's finalizer of `shingles`, padded with its last value to a multiple of _LANES.
 
     A repeated shingle leaves every minimum as it is.
@@ -214,8 +217,8 @@ def _mixed(shingles, mixed):
     return mixed[:size]
 
 
-@njit(nogil=True, cache=True)
-def _minima(mixed, a_P, b_P, row_P):
+@kernel
+def _minima(mixed: U32, a_P: U32, b_P: U32, row_P: U32) -> None:
     """Writes min over `mixed` of each permutation, 7 permutations per pass.
 
     Numba widens uint32 arithmetic to uint64; the outer `np.uint32` is the mod 2^32 and lets it vectorise.

@@ -6,9 +6,9 @@ Documents are numbered by preference: an earlier one has a smaller number. Shape
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from curation.kernels import kernel
 from curation.kernels.union_find import union_find
 
 I64: TypeAlias = NDArray[np.int64]
@@ -35,9 +35,9 @@ def by_earlier(in_review_N: Mask, later_L: I64, earlier_L: I64, *, hold: bool) -
 def by_component(in_review_N: Mask, later_L: I64, earlier_L: I64, *, hold: bool) -> Outcome:
     """Returns (outcome_N, via_link_N, survivor_N) of the rule "the earliest of each component stays".
 
-    Arguments as for `by_earlier`. Undisputed documents are joined first: whatever people answer, the
-    members of such a group go with its earliest. Documents in review then join groups together, which
-    holds every group that is not the earliest of its whole component.
+    Arguments as for `by_earlier`. Links between undisputed documents make groups, which no answer of people
+    divides; those of documents in review join groups to components. The group that has the earliest document
+    of its component keeps that one, whatever people answer; with `hold`, the other groups wait.
     """
     outcome_N, via_N, survivor_N = _nothing_decided(in_review_N.size)
     undisputed_L = ~(in_review_N[later_L] | in_review_N[earlier_L])
@@ -51,8 +51,8 @@ def _nothing_decided(size: int) -> Outcome:
     return np.full(size, STAYS), np.full(size, -1, dtype=np.int64), np.full(size, -1, dtype=np.int64)
 
 
-@njit(nogil=True, cache=True)
-def _by_earlier(in_review_N, later_L, earlier_L, hold, out):
+@kernel
+def _by_earlier(in_review_N: Mask, later_L: I64, earlier_L: I64, hold: bool, out: Outcome) -> None:
     outcome_N, via_N, survivor_N = out
     for link in range(later_L.size):
         later, earlier = later_L[link], earlier_L[link]
@@ -64,32 +64,28 @@ def _by_earlier(in_review_N, later_L, earlier_L, hold, out):
             outcome_N[later], via_N[later] = HELD, link
 
 
-@njit(nogil=True, cache=True)
-def _by_component(documents, later_L, earlier_L, hold, out):
-    """Two passes: which documents are removed or held, then by which link."""
+@kernel
+def _by_component(documents: tuple[Mask, I64, I64], later_L: I64, earlier_L: I64, hold: bool, out: Outcome) -> None:
+    """Decides who is removed and for whom, then who is held, then by which link."""
     in_review_N, group_N, component_N = documents
     outcome_N, via_N, survivor_N = out
     for link in range(later_L.size):
-        later, earlier = later_L[link], earlier_L[link]
-        for one, other in ((later, earlier), (earlier, later)):
-            if in_review_N[other]:
-                continue
-            if group_N[other] < one and (in_review_N[one] or group_N[one] < one):
-                outcome_N[one] = REMOVED
-                if survivor_N[one] < 0 or group_N[other] < survivor_N[one]:
-                    survivor_N[one] = group_N[other]
+        for one, other in ((later_L[link], earlier_L[link]), (earlier_L[link], later_L[link])):
+            survivor = group_N[other]
+            stays = not in_review_N[other] and (not hold or component_N[survivor] == survivor)
+            if stays and survivor < one and (outcome_N[one] == STAYS or survivor < survivor_N[one]):
+                outcome_N[one], survivor_N[one] = REMOVED, survivor
     for n in range(group_N.size):
         if hold and not in_review_N[n] and outcome_N[n] == STAYS and component_N[n] < n:
             outcome_N[n] = HELD
     for link in range(later_L.size):
-        later, earlier = later_L[link], earlier_L[link]
-        for one, other in ((later, earlier), (earlier, later)):
+        for one, other in ((later_L[link], earlier_L[link]), (earlier_L[link], later_L[link])):
             removes = outcome_N[one] == REMOVED and not in_review_N[other] and group_N[other] == survivor_N[one]
-            if (removes or outcome_N[one] == HELD) and _is_earlier_end(via_N[one], other, one, later_L, earlier_L):
+            if (removes or outcome_N[one] == HELD) and _is_nearer(link, via_N[one], later_L, earlier_L):
                 via_N[one] = link
 
 
-@njit(nogil=True, cache=True)
-def _is_earlier_end(link, other, one, later_L, earlier_L):
-    """Whether `other` comes before the far end of `one`'s present link, or there is none yet."""
-    return link < 0 or other < later_L[link] + earlier_L[link] - one
+@kernel
+def _is_nearer(link: int, present: int, later_L: I64, earlier_L: I64) -> bool:
+    """Whether `link` leads its document to an earlier one than its link `present` does, or there is none."""
+    return present < 0 or later_L[link] + earlier_L[link] < later_L[present] + earlier_L[present]

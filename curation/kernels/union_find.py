@@ -5,8 +5,9 @@ the order of the edges (Tarjan and van Leeuwen 1984, for path halving).
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from curation.kernels import kernel
 
 
 def union_find(size: int, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -23,23 +24,23 @@ def union_find(size: int, left: NDArray[np.int64], right: NDArray[np.int64]) -> 
     if left.shape != right.shape:
         raise ValueError(f"union_find: expected edges, found {left.size} left and {right.size} right ends")
     for ends in (left, right):
-        if ends.size and not (0 <= ends.min() and ends.max() < size):
+        if ends.size and not (ends.min() >= 0 and ends.max() < size):
             raise ValueError(f"union_find: expected nodes below {size}, found {ends.min()} to {ends.max()}")
     parent = np.arange(size, dtype=np.int64)
     _union_find(parent, left.astype(np.int64), right.astype(np.int64))
     return parent
 
 
-@njit(nogil=True, cache=True)
-def _root(parent, node):
+@kernel
+def _root(parent: NDArray[np.int64], node: int) -> int:
     while parent[node] != node:
         parent[node] = parent[parent[node]]
         node = parent[node]
     return node
 
 
-@njit(nogil=True, cache=True)
-def _union_find(parent, left, right):
+@kernel
+def _union_find(parent: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]) -> None:
     for edge in range(left.size):
         a, b = _root(parent, left[edge]), _root(parent, right[edge])
         parent[max(a, b)] = min(a, b)

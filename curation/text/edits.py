@@ -6,18 +6,21 @@ An Edit replaces `text`, keeps `doc_id` and appends to `edits` what it did, so t
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from curation.schema import EDIT
 from curation.step import require
 
 MAX_EDITS = 100
-"""Records per document and edit; from the 100th on one record covers the rest of the changed range."""
+"""Records per document and edit. Where there would be more, the last covers the rest of the text, replacement null."""
 
 EDITS = pa.field("edits", pa.list_(EDIT))
 
@@ -33,10 +36,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlCharacters:
-    r"""Removes C0 and C1 control characters, DEL and NUL, except `\n` and `\t`; `\r\n`, `\r` and NEL become `\n`.
+    r"""Removes C0 and C1 control characters, DEL and NUL, except `\n` and `\t`.
 
-    Each run is one edit of rule `control_characters`. ESC goes with them, so escape sequences are harmless
-    (their letters stay). Bidi controls and zero-width characters are text in some scripts and stay.
+    What breaks a line or page becomes `\n`: `\r\n`, `\r`, VT, FF and NEL (Unicode Standard, section 5.8).
+
+    Each run is one edit `control_characters`. ESC goes with them, so escape sequences are harmless (their letters
+    stay). Bidi controls and zero-width characters are text in some scripts and stay.
     """
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
@@ -45,7 +50,7 @@ class ControlCharacters:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Returns the batch with edited texts; a batch of clean texts is returned as it is."""
-        return _edited(batch, "control_characters", _has_controls(batch.column("text")), _control_changes)
+        return _edited(batch, _Controls(), _has_controls(batch.column("text")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +63,12 @@ class Nfc:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Returns the batch with edited texts; a batch of ASCII texts is returned as it is."""
-        return _edited(batch, "nfc", _may_decompose(batch.column("text")), _nfc_changes)
+        return _edited(batch, _Composition(), _may_decompose(batch.column("text")))
 
 
 _CONTROL = re.compile("(?:\r\n|[\x00-\x08\x0b-\x1f\x7f-\x9f])+")
-_LINE_BREAK = re.compile("\r\n|[\r\x0b\x0c\x85]")
+_LINE_BREAK = re.compile("[\r\x0b\x0c\x85]")
 _OTHER_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
-_IS_CONTROL_BYTE = np.zeros(256, np.bool_)
-_IS_CONTROL_BYTE[[*range(0x09), *range(0x0B, 0x20), 0x7F]] = True
 # ASCII characters begin a new composition and are never its second part (UAX 15, section 9), so a piece that
 # starts with one normalises alone. Below U+0300 (bytes CC 80) every text is in NFC.
 _NFC_PIECE = re.compile("[\x00-\x7f]?[^\x00-\x7f]+")
@@ -76,20 +79,38 @@ def _require_text(schema: pa.Schema) -> pa.Schema:
     return require(require(schema, "text", pa.string()), "edits", pa.list_(EDIT))
 
 
-def _control_changes(text: str) -> Iterator[Change]:
-    for match in _CONTROL.finditer(text):
-        kept = _OTHER_CONTROL.sub("", _LINE_BREAK.sub("\n", match.group()))
-        yield Change(start=match.start(), end=match.end(), text=kept)
+class _Rule(Protocol):
+    """What an edit does to one text: as a whole, and change by change (in order, apart from one another)."""
+
+    name: str
+
+    def result(self, text: str) -> str: ...
+    def changes(self, text: str) -> Iterator[Change]: ...
 
 
-def _nfc_changes(text: str) -> Iterator[Change]:
-    if unicodedata.is_normalized("NFC", text):
-        return
-    for match in _NFC_PIECE.finditer(text):
-        old = match.group()
-        new = unicodedata.normalize("NFC", old)
-        if new != old:
-            yield _trimmed(match.start(), old, new)
+class _Controls:
+    name = "control_characters"
+
+    def result(self, text: str) -> str:
+        return _OTHER_CONTROL.sub("", _LINE_BREAK.sub("\n", text.replace("\r\n", "\n")))
+
+    def changes(self, text: str) -> Iterator[Change]:
+        for match in _CONTROL.finditer(text):
+            yield Change(start=match.start(), end=match.end(), text=self.result(match.group()))
+
+
+class _Composition:
+    name = "nfc"
+
+    def result(self, text: str) -> str:
+        return unicodedata.normalize("NFC", text)
+
+    def changes(self, text: str) -> Iterator[Change]:
+        for match in _NFC_PIECE.finditer(text):
+            old = match.group()
+            new = unicodedata.normalize("NFC", old)
+            if new != old:
+                yield _trimmed(match.start(), old, new)
 
 
 def _trimmed(start: int, old: str, new: str) -> Change:
@@ -100,21 +121,19 @@ def _trimmed(start: int, old: str, new: str) -> Change:
     return Change(start=start + head, end=start + len(old) - tail, text=new[head : len(new) - tail])
 
 
-def _edited(
-    batch: pa.RecordBatch, rule: str, suspects: np.ndarray, changes_of: Callable[[str], Iterable[Change]]
-) -> pa.RecordBatch:
-    """Returns `batch` with the changes of its suspect rows (indices) made and recorded."""
+def _edited(batch: pa.RecordBatch, rule: _Rule, suspects: list[int]) -> pa.RecordBatch:
+    """Returns `batch` with the changes of its suspect rows made and recorded."""
     texts: list[str] = []
     records: list[list[dict[str, object]]] = []
     changed: list[int] = []
     column, edits = batch.column("text"), batch.column("edits")
-    for row in suspects.tolist():
+    for row in suspects:
         before = column[row].as_py()
-        changes = list(changes_of(before))
-        if changes:
+        after = rule.result(before)
+        if after != before:
             changed.append(row)
-            texts.append(_applied(before, changes))
-            records.append([*(edits[row].as_py() or []), *_records(before, changes, rule)])
+            texts.append(after)
+            records.append([*(edits[row].as_py() or []), *_records(before, after, rule)])
     if not changed:
         return batch
     return _with_rows(batch, changed, {"text": pa.array(texts, pa.string()), "edits": pa.array(records, EDITS.type)})
@@ -131,54 +150,48 @@ def _with_rows(batch: pa.RecordBatch, rows: list[int], columns: dict[str, pa.Arr
     return batch
 
 
-def _applied(text: str, changes: list[Change]) -> str:
-    parts, position = [], 0
-    for change in changes:
-        parts += (text[position : change.start], change.text)
-        position = change.end
-    return "".join([*parts, text[position:]])
+def _records(before: str, after: str, rule: _Rule) -> list[dict[str, object]]:
+    """Returns the EDIT records of what `rule` changed, with byte ranges in `before`."""
+    changes = list(islice(rule.changes(before), MAX_EDITS + 1))
+    single = changes if len(changes) <= MAX_EDITS else changes[: MAX_EDITS - 1]
+    records: list[dict[str, object]] = []
+    position = size = removed = 0
+    for change in single:
+        size += len(before[position : change.start].encode())
+        width = len(before[change.start : change.end].encode())
+        cut = width - len(change.text.encode())
+        records.append(_record(rule.name, (size, size + width), cut, change.text))
+        position, size, removed = change.end, size + width, removed + cut
+    if single is not changes:
+        start = size + len(before[position : changes[len(single)].start].encode())
+        total = len(before.encode())
+        records.append(_record(rule.name, (start, total), total - len(after.encode()) - removed, None))
+    return records
 
 
-def _records(text: str, changes: list[Change], rule: str) -> list[dict[str, object]]:
-    """Returns the EDIT records of `changes`; beyond `MAX_EDITS` the last one covers the rest, replacement null."""
-    spans: list[tuple[int, int, str | None]] = []  # byte ranges
-    position = size = 0
-    for change in changes:
-        size += len(text[position : change.start].encode())
-        width = len(text[change.start : change.end].encode())
-        spans.append((size, size + width, change.text))
-        position, size = change.end, size + width
-    records = [
-        _record(rule, start, end, end - start - len(new.encode()), new) for start, end, new in spans if new is not None
-    ]
-    if len(records) <= MAX_EDITS:
-        return records
-    rest = records[MAX_EDITS - 1 :]
-    removed = sum(int(str(record["removed_bytes"])) for record in rest)
-    covering = _record(rule, spans[MAX_EDITS - 1][0], spans[-1][1], removed, None)
-    return [*records[: MAX_EDITS - 1], covering]
+def _record(rule: str, span: tuple[int, int], removed: int, replacement: str | None) -> dict[str, object]:
+    return {"rule": rule, "start": span[0], "end": span[1], "removed_bytes": removed, "replacement": replacement}
 
 
-def _record(rule: str, start: int, end: int, removed: int, replacement: str | None) -> dict[str, object]:
-    return {"rule": rule, "start": start, "end": end, "removed_bytes": removed, "replacement": replacement}
-
-
-def _has_controls(text: pa.Array) -> np.ndarray:
+def _has_controls(text: pa.Array) -> list[int]:
     """Returns the rows of `text` (string) with a byte of C0, DEL, or a C1 pair (C2 80..9F)."""
     values, offsets_N1 = _buffers(text)
-    found = _IS_CONTROL_BYTE[values]
-    found[:-1] |= (values[:-1] == 0xC2) & (values[1:] < 0xA0)  # noqa: PLR2004 - C1 in UTF-8
+    found = (values < ord(" ")) & (values != ord("\n")) & (values != ord("\t"))
+    found |= values == 0x7F  # noqa: PLR2004 - DEL
+    c1_lead = values[:-1] == 0xC2  # noqa: PLR2004
+    if c1_lead.any():
+        found[:-1] |= c1_lead & (values[1:] < 0xA0)  # noqa: PLR2004
     return _rows_of(text, found, offsets_N1)
 
 
-def _may_decompose(text: pa.Array) -> np.ndarray:
+def _may_decompose(text: pa.Array) -> list[int]:
     """Returns the rows of `text` (string) with a character from U+0300 on."""
     values, offsets_N1 = _buffers(text)
     return _rows_of(text, values >= _FIRST_COMBINING_BYTE, offsets_N1)
 
 
-def _buffers(text: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the UTF-8 bytes of a string array's rows and offsets into them from 0; both are views or small."""
+def _buffers(text: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Returns the UTF-8 bytes of a string array's rows (a view) and int64 offsets (N+1) into them."""
     _, offsets, data = text.buffers()
     if len(text) == 0 or data is None:
         return np.zeros(0, np.uint8), np.zeros(len(text) + 1, np.int64)
@@ -186,9 +199,10 @@ def _buffers(text: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     return np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]], bounds - bounds[0]
 
 
-def _rows_of(text: pa.Array, found: np.ndarray, offsets_N1: np.ndarray) -> np.ndarray:
-    positions = np.flatnonzero(found)
-    rows = np.unique(np.searchsorted(offsets_N1, positions, side="right") - 1)
-    if text.null_count and rows.size:
-        rows = rows[pc.is_valid(text).to_numpy(zero_copy_only=False)[rows]]  # bytes under a null are garbage
-    return rows
+def _rows_of(text: pa.Array, found: NDArray[np.bool_], offsets_N1: NDArray[np.int64]) -> list[int]:
+    """Returns the rows with a byte that is `found`; bytes under a null are garbage and do not count."""
+    if not found.any():
+        return []
+    bounds = offsets_N1.tolist()
+    valid = pc.is_valid(text).to_pylist() if text.null_count else [True] * len(text)
+    return [row for row in range(len(text)) if valid[row] and found[bounds[row] : bounds[row + 1]].any()]

@@ -152,7 +152,7 @@ def _robots(tree: HTMLTree) -> list[str]:
     """Returns what the page's own `<meta name=robots>` and its kin say, as `meta robots: noai`."""
     if tree.head is None:
         return []
-    found = []
+    found: list[str] = []
     for node in tree.head.query_selector_all(_ROBOTS_META):
         name = (node.getattr("name") or "").strip().lower()
         if name in _ROBOTS_NAMES:
@@ -165,7 +165,7 @@ def _robots(tree: HTMLTree) -> list[str]:
 
 
 def _lang(tree: HTMLTree) -> str | None:
-    root = tree.document.query_selector("html")
+    root = tree.document.query_selector("html") if tree.document is not None else None
     return (root.getattr("lang") or "").strip()[:35] or None if root is not None else None
 
 

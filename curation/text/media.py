@@ -30,13 +30,14 @@ _STARTS_HTML = re.compile(rb"(?:\s|<\?xml[^>]{0,400}\?>|<!--(?:[^-]|-(?!->)){0,4
 # ESC is left out: ISO-2022-JP uses it.
 _BINARY_BYTES = bytes([*range(0x09), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20)])
 _BINARY_FRACTION = 0.05
+_NUL_FRACTION = 0.3  # of valid UTF-8: tar and other padded formats hold ASCII between NULs
 
 
 def kind_of(content: bytes, *, content_type: str | None = None) -> Kind:
     """Returns what `content` is, by its first bytes, then by `content_type` (a media type, lower case).
 
-    `binary` is content with the signature of a known binary format, or with more than 5% of bytes that no
-    text uses in its first 4 KiB: random bytes have 10.5%, UTF-16 and UTF-32 are told by `looks_utf16`.
+    `binary` is content whose first 4 KiB have the signature of a known binary format, or are not UTF-8 and have more
+    than 5% of bytes that no text uses (random bytes: 10.5%), or are more than 30% NUL. UTF-16 is text.
     """
     head = content[:SNIFF_BYTES]
     if _is_binary(head):
@@ -59,9 +60,9 @@ def looks_utf16(head: bytes) -> Literal["utf-16-le", "utf-16-be"] | None:
     if pairs < 4:  # noqa: PLR2004 - too short to tell
         return None
     even, odd = head[: 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
-    if odd > 0.7 * pairs and even < 0.05 * pairs:  # noqa: PLR2004
+    if odd > 0.7 * pairs and even < 0.05 * pairs:
         return "utf-16-le"
-    if even > 0.7 * pairs and odd < 0.05 * pairs:  # noqa: PLR2004
+    if even > 0.7 * pairs and odd < 0.05 * pairs:
         return "utf-16-be"
     return None
 
@@ -71,4 +72,14 @@ def _is_binary(head: bytes) -> bool:
         return True
     if head.startswith(_BOMS[1:]) or looks_utf16(head) is not None:
         return False
+    if _is_utf8(head):
+        return head.count(0) > _NUL_FRACTION * len(head)
     return len(head) - len(head.translate(None, _BINARY_BYTES)) > _BINARY_FRACTION * len(head)
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return len(head) == SNIFF_BYTES and error.start >= SNIFF_BYTES - 3  # a character cut at the end
+    return True

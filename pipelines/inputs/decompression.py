@@ -95,7 +95,9 @@ class ByteStream:
             if len(piece) > room:
                 self._fault("stream_limit", f"more than {self.bounds.stream_bytes} bytes decompressed")
                 return
-            if self.compression != "none" and self.position > max(self.bounds.grace_bytes, self.bounds.expansion * self.packed):
+            if self.compression != "none" and self.position > max(
+                self.bounds.grace_bytes, self.bounds.expansion * self.packed
+            ):
                 detail = f"{self.position} bytes out of {self.packed}: more than {self.bounds.expansion} to 1"
                 self._fault("expansion_limit", detail)
                 return
@@ -108,6 +110,12 @@ class ByteStream:
         self.packed += len(data)
         return data
 
+    def _filled(self, data: bytes, size: int) -> bytes:
+        """Returns `data` with what follows it, until it has `size` bytes or the file ends."""
+        while len(data) < size and (more := self._read()):
+            data += more
+        return data
+
     def _plain(self) -> Iterator[bytes]:
         while data := self._read(PIECE_BYTES):
             yield data
@@ -115,7 +123,7 @@ class ByteStream:
     def _gzip(self) -> Iterator[bytes]:
         pending = self._read()
         while pending:
-            pending += self._read() if len(pending) < len(_GZIP_MAGIC) else b""
+            pending = self._filled(pending, len(_GZIP_MAGIC))
             if not pending.startswith(_GZIP_MAGIC):
                 self._trailing(pending)
                 return
@@ -147,8 +155,7 @@ class ByteStream:
         if "length check" in str(error) or "data check" in str(error):
             self._fault("checksum_wrong", f"gzip: {error}", is_final=False)
             skip = 4 if "data check" in str(error) else 0  # the length field follows the checksum
-            beyond += self._read() if len(beyond) < skip else b""
-            return beyond[skip:]
+            return self._filled(beyond, skip)[skip:]
         self._fault("damaged_compression", f"gzip: {error}")
         return b""
 

@@ -4,9 +4,9 @@ FastWARC (the peer that the tests compare with) stops at a missing Content-Lengt
 broken gzip member, and counts offsets of compressed files in compressed bytes. Here every byte of the
 decompressed stream is in exactly one frame. WARC: ISO 28500:2017 section 4; ARC: Burner and Kahle 1996.
 
-What ends a record is Content-Length, if blank lines and then another record or the end follow there (or blank lines
-and junk, when no record opens inside the block). If not, the length is wrong and the record reaches to the next line that
-opens one: a dead letter, since what it holds is not sure.
+What ends a record is Content-Length, if blank lines and then another record or the end follow there (or blank
+lines and junk, when no record opens inside the block). If not, the length is wrong and the record reaches to the
+next line that opens one: a dead letter, since what it holds is not sure.
 """
 
 from collections.abc import Iterator

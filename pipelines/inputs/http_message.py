@@ -1,19 +1,19 @@
 """An HTTP response as archived: status, headers, and the body with its transfer and content codings undone.
 
 RFC 9110 section 8.4 (content codings), RFC 9112 sections 6 and 7 (message body, chunks). Archives hold what
-browsers forgive, so a coding that was declared but not applied is left alone, and raw deflate is accepted beside zlib's.
+browsers forgive: a coding that was declared but not applied is left alone, raw deflate is accepted beside zlib's.
 """
 
 import re
 import zlib
 from dataclasses import dataclass, field
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 import zstandard
 
 from curation.errors import BadRecord
-from pipelines.inputs.members import MAX_ZSTD_WINDOW
 from pipelines.inputs.record_headers import header_fields
+from pipelines.inputs.zstd_frames import MAX_WINDOW_BYTES
 
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?:[ \t][^\r\n]*)?\r?\n", re.I)
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
@@ -46,7 +46,8 @@ def dechunked(body: bytes) -> bytes:
     Crawlers often store the decoded body under the header `Transfer-Encoding: chunked`. A body that is
     cut or damaged after some chunks gives those, and a last chunk as far as it goes.
     """
-    parts, position = [], 0
+    parts: list[bytes] = []
+    position = 0
     while match := _CHUNK.match(body, position):
         size = int(match.group(1), 16)
         if size == 0:
@@ -128,7 +129,7 @@ def _brotli(body: bytes, limit: int) -> bytes:
 def _unzstd(body: bytes, limit: int) -> bytes:
     if not body.startswith(b"\x28\xb5\x2f\xfd"):
         return body
-    reader = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW).stream_reader(body, read_across_frames=True)
+    reader = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES).stream_reader(body, read_across_frames=True)
     return _check(reader.read(limit + 1), limit)
 
 

@@ -12,10 +12,10 @@ import orjson
 from curation.errors import BadRecord
 
 # Possessive quantifiers: without them a 64 MiB string costs the regex engine a gigabyte of backtracking stack.
-_TOKEN = re.compile(
-    r'"(?:[^"\\]++|\\.)*+"|-?\bInfinity\b|\bNaN\b|-?\d++(?:\.\d++)?[eE]\+?\d{3,}', re.S
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|-?\bInfinity\b|\bNaN\b|-?\d++(?:\.\d++)?[eE]\+?\d{3,}', re.S)
+_ESCAPE = re.compile(
+    r"\\(?:u([dD][89aAbB][0-9a-fA-F]{2})(\\u[dD][c-fC-F][0-9a-fA-F]{2})?|u([dD][c-fC-F][0-9a-fA-F]{2})|.)", re.S
 )
-_ESCAPE = re.compile(r"\\(?:u([dD][89aAbB][0-9a-fA-F]{2})(\\u[dD][c-fC-F][0-9a-fA-F]{2})?|u([dD][c-fC-F][0-9a-fA-F]{2})|.)", re.S)
 
 
 def parse_line(line: bytes) -> tuple[dict[str, object], bool]:
@@ -45,7 +45,7 @@ def _repaired(line: bytes, problem: str) -> tuple[object, bool]:
         record = orjson.loads(_TOKEN.sub(_repair, text).encode())
     except orjson.JSONDecodeError as error:
         raise BadRecord("too_deep" if "depth limit" in str(error) else "bad_json", problem) from None
-    return record, "not valid UTF-8" in problem or "\ufffd" in text and not _is_utf8(line)
+    return record, "not valid UTF-8" in problem or ("\ufffd" in text and not _is_utf8(line))
 
 
 def _is_utf8(line: bytes) -> bool:

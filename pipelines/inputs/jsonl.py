@@ -15,7 +15,8 @@ from pipelines.spec import Columns
 
 Row = tuple[int, int, str, str | None, str | None, str | None, str | None, datetime | None, str | None, str | None]
 _NAMES = (
-    "offset", "length_bytes", "text", "user_id", "url", "declared_language", "license", "fetch_time", "extra", "charset",
+    "offset", "length_bytes", "text", "user_id", "url",
+    "declared_language", "license", "fetch_time", "extra", "charset",
 )  # fmt: skip
 
 

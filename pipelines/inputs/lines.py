@@ -13,7 +13,7 @@ _SEEK_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """Consecutive lines without their `\\n`; the first starts at `offset`; each but a cut last one had a `\\n`."""
+    r"""Consecutive lines without their `\n`; the first starts at `offset`; each but a cut last one had a `\n`."""
 
     offset: int
     lines: list[bytes]
@@ -22,7 +22,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Oversized:
-    """A line above the limit: its extent, `\\n` included."""
+    r"""A line above the limit: its extent, `\n` included."""
 
     offset: int
     length: int
@@ -41,14 +41,16 @@ def first_line_start(raw: BinaryIO, start: int) -> int:
     return raw.seek(0, os.SEEK_END)
 
 
-def read_lines(pieces: Iterable[bytes], *, offset: int, stop: int | None, max_bytes: int) -> Iterator[Lines | Oversized]:
-    """Yields the lines that start in `[offset, stop)`, in order, without gaps.
+def read_lines(
+    pieces: Iterable[bytes], *, offset: int, stop: int | None, max_bytes: int
+) -> Iterator[Lines | Oversized]:
+    r"""Yields the lines that start in `[offset, stop)`, in order, without gaps.
 
     Args:
         pieces: the stream from `offset` on, which starts a line.
         offset: position of the first piece.
         stop: position that a line must start before; None: the end.
-        max_bytes: length (without `\\n`) above which a line is streamed past, not held.
+        max_bytes: length (without `\n`) above which a line is streamed past, not held.
     """
     tail = bytearray()  # the unfinished line; dropped once it is too long, then only `tail_bytes` counts
     tail_bytes = 0

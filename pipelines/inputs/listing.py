@@ -10,6 +10,7 @@ import fnmatch
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -21,7 +22,12 @@ from pipelines.inputs.locations import local_path, remote, scheme_of
 from pipelines.inputs.urls import strip_credentials
 
 _MAGIC = frozenset("*?[")
-_KINDS = ((stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
+_KINDS = (
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def list_files(patterns: Sequence[str], root: Path) -> list[InputFile]:
@@ -47,9 +53,11 @@ def list_files(patterns: Sequence[str], root: Path) -> list[InputFile]:
     prefix = _common_folder(bases)
     files = [dataclasses.replace(file, path=_shown(file.uri[len(prefix) :])) for file in found.values()]
     files.sort(key=lambda file: file.path.encode())
-    for one, other in zip(files, files[1:], strict=False):
+    for one, other in pairwise(files):
         if one.path == other.path:
-            raise InputError(f"{_shown(one.uri)} and {_shown(other.uri)}: expected different paths, found {one.path!r} twice")
+            raise InputError(
+                f"{_shown(one.uri)} and {_shown(other.uri)}: expected different paths, found {one.path!r} twice"
+            )
     return files
 
 
@@ -66,16 +74,17 @@ def _file(uri: str, size: int, problem: str | None = None, detail: str = "") -> 
 
 
 def _shown(name: str) -> str:
-    """Returns a file name as valid UTF-8: undecodable bytes become `\\xNN`."""
+    r"""Returns a file name as valid UTF-8: undecodable bytes become `\xNN`."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _common_folder(bases: list[str]) -> str:
-    if not bases:
-        return ""
-    parts = [base.split("/") for base in bases]
-    common = os.path.commonprefix(parts)
-    return "/".join(common) + "/" if common and len(common) < len(max(parts, key=len)) else "/".join(common)
+    """Returns the deepest folder above (or at) all of `bases`, which end in `/` as it does; `` where none is."""
+    common = bases[0] if bases else ""
+    for base in bases[1:]:
+        while not base.startswith(common):
+            common = common[:-1].rpartition("/")[0] + "/" if "/" in common[:-1] else ""
+    return common
 
 
 # ---- local files
@@ -105,7 +114,7 @@ def _folder(path: str) -> str:
 def _named(path: str) -> InputFile:
     """Returns the file of a path that the spec names outright."""
     file = _regular(path)
-    if file.problem is None and not os.access(path, os.R_OK):
+    if file.problem is None and not os.access(path, os.R_OK, effective_ids=True):
         file = _file(path, file.bytes, "permission_denied", "no permission to read it")
     if file.problem is not None:
         raise InputError(f"{_shown(path)}: expected a readable file, found {file.detail}")
@@ -131,7 +140,9 @@ def _entries(folder: str) -> list[str]:
     return sorted(os.listdir(folder), key=os.fsencode)
 
 
-def _enter(folder: str, above: tuple[tuple[int, int], ...]) -> tuple[list[str], tuple[tuple[int, int], ...]] | InputFile:
+def _enter(
+    folder: str, above: tuple[tuple[int, int], ...]
+) -> tuple[list[str], tuple[tuple[int, int], ...]] | InputFile:
     """Returns the names in a folder and the identities of it and the folders above, or why it cannot be entered."""
     try:
         found = os.stat(folder)

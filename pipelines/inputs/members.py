@@ -5,18 +5,17 @@ stop at the first. Here a broken member ends a *segment*: the bytes that came ou
 then reading goes on at the next member that opens with a record. Memory is bounded: output comes in pieces.
 """
 
+import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-import pyarrow as pa
-import zstandard
+from pipelines.inputs.decompression import Bounds, ByteStream, compression_of
 
 PIECE_BYTES = 1 << 18
-MAX_ZSTD_WINDOW = 1 << 27  # 128 MiB, what `zstd -d` accepts without --long
-MIN_BOMB_BYTES = 1 << 24  # expansion is not judged below this output
+_PACKED_BYTES = 1 << 14  # looked at in one go; members of a few hundred bytes are common
 _RETAINED_BYTES = 1 << 23  # compressed bytes of the current member kept to look for the next one in
 _GZIP_MEMBER = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]", re.S)
 _RECORD_START = re.compile(rb"WARC/\d|(?:https?|ftp|dns|filedesc|screenshot|urn|file):")
@@ -42,57 +41,64 @@ class Damage:
     at_border: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """Where reading one file stops: decompressed bytes, and decompressed : compressed ratio."""
-
-    stream_bytes: int
-    expansion: int
-
-
 def pieces_of(stream: BinaryIO, *, bounds: Bounds) -> Iterator[Piece | Damage]:
     """Yields the decompressed content of `stream` (gzip, zstd, lz4 or plain, by its first bytes).
 
-    The pieces in order are the decompressed stream that all offsets count in. After `stream_too_large` or
-    `expansion` nothing more comes.
+    The pieces in order are the decompressed stream that all offsets count in. After `stream_limit` or
+    `expansion_limit` nothing more comes. Only gzip archives are read on after damage.
     """
     source = _Source(stream)
+    compression = compression_of(source.peek(4))
+    if compression == "gzip":
+        yield from _bounded(_gzip(source), source, bounds)
+        return
+    whole = ByteStream(cast(BinaryIO, source), compression, bounds)
+    first = True
+    for data in whole:
+        yield Piece(data=data, starts_member=first)
+        first = False
+    for fault in whole.faults:
+        yield Damage(reason=fault.reason, detail=fault.detail)
+
+
+def _bounded(events: Iterator[Piece | Damage], source: "_Source", bounds: Bounds) -> Iterator[Piece | Damage]:
     given = 0
-    for event in _decompressed(source):
-        yield event
+    for event in events:
         if isinstance(event, Piece):
             given += len(event.data)
             if given > bounds.stream_bytes:
-                yield Damage(reason="stream_too_large", detail=f"more than {bounds.stream_bytes} bytes decompressed")
+                yield Damage(reason="stream_limit", detail=f"more than {bounds.stream_bytes} bytes decompressed")
                 return
-            if given > max(MIN_BOMB_BYTES, bounds.expansion * source.read_bytes):
-                yield Damage(reason="expansion", detail=f"{given} bytes out of {source.read_bytes}")
+            if given > max(bounds.grace_bytes, bounds.expansion * source.tell()):
+                detail = f"{given} bytes out of {source.tell()}: more than {bounds.expansion} to 1"
+                yield Damage(reason="expansion_limit", detail=detail)
                 return
+        yield event
 
 
-class _Source:
+class _Source(io.RawIOBase):
     """The compressed stream with a buffer in front, so that bytes can be given back."""
 
     def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
         self._stream = stream
         self._pending = bytearray()
-        self.read_bytes = 0
-        self.closed = False
+        self._read_bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._read_bytes - len(self._pending)
 
     def read(self, size: int = PIECE_BYTES) -> bytes:
-        if self._pending:
+        if self._pending or size == 0:
             data = bytes(self._pending[:size])
             del self._pending[:size]
             return data
         data = self._stream.read(size)
-        self.read_bytes += len(data)
+        self._read_bytes += len(data)
         return data
-
-    def close(self) -> None:
-        """The caller owns the stream: nothing to do."""
-
-    def readable(self) -> bool:
-        return True
 
     def give_back(self, data: bytes | bytearray) -> None:
         self._pending[:0] = data
@@ -102,36 +108,9 @@ class _Source:
             data = self._stream.read(PIECE_BYTES)
             if not data:
                 break
-            self.read_bytes += len(data)
+            self._read_bytes += len(data)
             self._pending += data
         return bytes(self._pending[:size])
-
-
-def _decompressed(source: _Source) -> Iterator[Piece | Damage]:
-    head = source.peek(4)
-    if head.startswith(b"\x1f\x8b"):
-        yield from _gzip(source)
-    elif head == b"\x28\xb5\x2f\xfd":
-        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW)
-        yield from _whole(decompressor.stream_reader(source, read_across_frames=True))
-    elif head == b"\x04\x22\x4d\x18":
-        yield from _lz4(source)
-    else:
-        yield from _whole(source)
-
-
-def _whole(reader: "_Source | zstandard.ZstdDecompressionReader") -> Iterator[Piece | Damage]:
-    first = True
-    while True:
-        try:
-            data = reader.read(PIECE_BYTES)
-        except (zstandard.ZstdError, OSError) as error:
-            yield Damage(reason="damaged_compression", detail=str(error))
-            return
-        if not data:
-            return
-        yield Piece(data=data, starts_member=first)
-        first = False
 
 
 def _gzip(source: _Source) -> Iterator[Piece | Damage]:
@@ -152,28 +131,29 @@ def _gzip(source: _Source) -> Iterator[Piece | Damage]:
                 return
 
 
-def _gzip_member(source: _Source) -> Iterator[Piece]:  # type: ignore[misc]
+def _gzip_member(source: _Source) -> Generator[Piece, None, Damage | None]:
     """Yields the content of the member at the source's position; returns the Damage that ended it, or None."""
     inflate = zlib.decompressobj(wbits=31)
     retained, first = bytearray(), True
     while not inflate.eof:
-        packed = source.read()
-        if not packed:
+        packed = source.peek(_PACKED_BYTES)
+        try:
+            data = inflate.decompress(packed, PIECE_BYTES)
+        except zlib.error as error:
+            source.give_back(retained)
+            source.read(1)
+            reason = "checksum_wrong" if "data check" in str(error) else "damaged_compression"
+            return Damage(reason=reason, detail=f"gzip: {error}", at_border=first)
+        if data:
+            yield Piece(data=data, starts_member=first)
+            first = False
+        elif not packed:
             source.give_back(retained[1:])
             return Damage(reason="truncated", detail="the file ends inside a gzip member", at_border=first)
-        retained += packed
+        # At the end of a member zlib may leave the same bytes in both.
+        beyond = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+        retained += source.read(len(packed) - len(beyond))
         del retained[:-_RETAINED_BYTES]
-        while packed and not inflate.eof:
-            try:
-                data = inflate.decompress(packed, PIECE_BYTES)
-            except zlib.error as error:
-                source.give_back(retained[1:])
-                return Damage(reason="damaged_compression", detail=str(error), at_border=first)
-            packed = inflate.unconsumed_tail
-            if data:
-                yield Piece(data=data, starts_member=first)
-                first = False
-    source.give_back(inflate.unused_data)
     return None
 
 
@@ -203,19 +183,3 @@ def _opens_record(packed: bytes) -> bool:
         return bool(_RECORD_START.match(zlib.decompressobj(wbits=31).decompress(packed, 64)))
     except zlib.error:
         return False
-
-
-def _lz4(source: _Source) -> Iterator[Piece | Damage]:
-    """LZ4 frames by Arrow, which goes on over frame borders but tells of damage only as a failure."""
-    reader = pa.CompressedInputStream(pa.PythonFile(source, mode="r"), "lz4")
-    first = True
-    while True:
-        try:
-            data = reader.read(PIECE_BYTES)
-        except OSError as error:
-            yield Damage(reason="damaged_compression", detail=str(error))
-            return
-        if not data:
-            return
-        yield Piece(data=data, starts_member=first)
-        first = False

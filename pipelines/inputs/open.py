@@ -5,8 +5,9 @@ Which protocols are allowed is `locations.py`'s; which files a pattern names is 
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, Self, TypeVar, cast
 
 import pyarrow as pa
 import xxhash
@@ -20,8 +21,12 @@ from pipelines.inputs.urls import strip_credentials
 
 __all__ = ["digest_of", "list_files", "open_bytes", "open_raw", "strip_credentials"]
 
+UNOPENED = frozenset({"permission_denied", "not_a_file", "broken_symlink", "symlink_loop"})
+"""Problems of files that are never opened."""
 MAX_DOWNLOAD_BYTES = 1 << 40
 _READ_BYTES = 1 << 20
+
+Value = TypeVar("Value")
 
 
 def open_raw(file: InputFile) -> BinaryIO:
@@ -35,20 +40,21 @@ def open_raw(file: InputFile) -> BinaryIO:
     """
     try:
         stream = _open(file.uri, limit=MAX_DOWNLOAD_BYTES)
-        size = stream.seek(0, os.SEEK_END)
-        stream.seek(0)
     except PermissionError:
         raise
     except OSError as error:
         raise InputError(f"{file.path}: cannot be opened: {error}") from None
+    guarded = _Guarded(stream, file.path)
+    size = guarded.seek(0, os.SEEK_END)
+    guarded.seek(0)
     if file.bytes not in (size, -1):
         stream.close()
         raise InputError(f"{file.path}: expected {file.bytes} bytes as when it was listed, found {size}; start again")
-    return cast("BinaryIO", _Guarded(stream, file.path))
+    return cast("BinaryIO", guarded)
 
 
 class _Guarded:
-    """A stream whose reads raise InputError where the device or server fails."""
+    """A stream that raises InputError, and closes, where the device or server fails."""
 
     def __init__(self, stream: BinaryIO, path: str) -> None:
         self._stream = stream
@@ -65,13 +71,10 @@ class _Guarded:
         return self._stream.closed
 
     def read(self, size: int = -1) -> bytes:
-        try:
-            return self._stream.read(size)
-        except OSError as error:
-            raise InputError(f"{self._path}: cannot be read any more: {error}") from None
+        return self._guard(self._stream.read, size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._stream.seek(offset, whence)
+        return self._guard(self._stream.seek, offset, whence)
 
     def tell(self) -> int:
         return self._stream.tell()
@@ -84,6 +87,13 @@ class _Guarded:
 
     def close(self) -> None:
         self._stream.close()
+
+    def _guard(self, call: Callable[..., Value], *arguments: int) -> Value:
+        try:
+            return call(*arguments)
+        except OSError as error:
+            self.close()
+            raise InputError(f"{self._path}: cannot be read any more: {error}") from None
 
 
 def open_bytes(name: str, *, root: Path, limit: int) -> bytes:
@@ -103,13 +113,15 @@ def open_bytes(name: str, *, root: Path, limit: int) -> bytes:
     return bytes(content)
 
 
-def digest_of(file: InputFile) -> str:
-    """Returns xxh3-128 (hex) of the stored bytes; reads the whole file.
+def digest_of(file: InputFile) -> str | None:
+    """Returns xxh3-128 (hex) of the stored bytes; None for what cannot be opened (`UNOPENED`). Reads the whole file.
 
     Raises:
         PermissionError: it may not be read.
         InputError: it cannot be read.
     """
+    if file.problem in UNOPENED:
+        return None
     digest = xxhash.xxh3_128()
     with open_raw(file) as stream:
         while data := stream.read(_READ_BYTES):

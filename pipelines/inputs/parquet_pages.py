@@ -4,6 +4,7 @@ The sizes in a file's footer are what its writer says; the decoder allocates wha
 Thrift structs in the compact protocol (parquet-format, `PageHeader`; Thrift "compact protocol" specification).
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -36,9 +37,11 @@ def pages_of(raw: BinaryIO, *, start: int, length: int) -> Iterator[Page]:
     """Yields the pages of the column chunk at `[start, start + length)`.
 
     Raises:
-        BadPage: a header is damaged.
+        BadPage: a header is damaged, or the chunk is not in the file.
     """
     position, end = start, start + length
+    if start < 0 or length < 0 or end > raw.seek(0, os.SEEK_END):
+        raise BadPage(f"a column chunk of {length} bytes at {start}, which is not in the file")
     while position < end:
         raw.seek(position)
         header, size = _header(raw, min(end - position, _MAX_HEADER_BYTES))

@@ -1,6 +1,7 @@
 """A batch of Parquet rows to columns of READ: mapped columns typed, the others kept as JSON in `extra`."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -12,23 +13,28 @@ from numpy.typing import NDArray
 
 from pipelines.inputs.accounts import Accounts
 from pipelines.inputs.parquet_weights import slices, weights
-from pipelines.inputs.rows import REPLACED, Origin, read_batch, utc_time
+from pipelines.inputs.rows import MAX_BATCH_BYTES, REPLACED, Origin, read_batch, utc_time
+from pipelines.spec import Columns, Limits
 
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
-def rows_of(
-    batch: pa.RecordBatch, first_row: int, origin: Origin, accounts: Accounts, *, max_bytes: int, batch_bytes: int
-) -> Iterator[pa.RecordBatch]:
-    """Yields READ batches of at most about `batch_bytes`; rows that are no document go to `accounts`."""
-    text = batch[origin.given.columns.text]
-    length_N = weights(text)
-    good_N = _sorted_out(text, length_N, first_row, origin, accounts, max_bytes)
-    weight_N = sum((weights(column) for column in batch.columns), np.zeros(batch.num_rows, dtype=np.int64))
-    row_N = np.flatnonzero(good_N)
-    for start, stop in slices(weight_N[row_N], batch_bytes):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeighedRows:
+    """Rows of a Parquet file from `first_row` on, with what each weighs in bytes (N,)."""
+
+    batch: pa.RecordBatch
+    weight_N: NDArray[np.int64]
+    first_row: int
+
+
+def rows_of(rows: WeighedRows, origin: Origin, accounts: Accounts, limits: Limits) -> Iterator[pa.RecordBatch]:
+    """Yields READ batches of at most about `limits.batch_bytes`; rows that are no document go to `accounts`."""
+    batch_bytes = min(limits.batch_bytes, MAX_BATCH_BYTES)
+    row_N = _with_text(rows, origin, accounts, limits.record_bytes)
+    for start, stop in slices(rows.weight_N[row_N], batch_bytes):
         chosen = row_N[start:stop]
-        yield from _read_batch(batch.take(pa.array(chosen)), chosen + first_row, origin, accounts)
+        yield from _read_batch(rows.batch.take(pa.array(chosen)), chosen + rows.first_row, origin, accounts)
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -39,13 +45,12 @@ def is_text(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _sorted_out(
-    text: pa.Array, length_N: NDArray[np.int64], first_row: int, origin: Origin, accounts: Accounts, max_bytes: int
-) -> NDArray[np.bool_]:
-    """Accounts for rows without text or with too much of it; returns which rows are left."""
-    path, null_N = origin.file.path, text.is_null().to_numpy(zero_copy_only=False)
-    long_N = length_N > max_bytes
-    empty_N = ~null_N & (length_N == 0)
+def _with_text(rows: WeighedRows, origin: Origin, accounts: Accounts, max_bytes: int) -> NDArray[np.int64]:
+    """Returns the indices of rows with text of allowed length; accounts for the others."""
+    text, first_row = rows.batch[origin.given.columns.text], rows.first_row
+    path, length_N = origin.file.path, weights(text)
+    null_N = np.asarray(text.is_null())
+    long_N, empty_N = length_N > max_bytes, ~null_N & (length_N == 0)
     for row in np.flatnonzero(null_N).tolist():
         detail = f"expected a string in column {origin.given.columns.text!r}, found null"
         accounts.dead_letter(path, first_row + row, 1, "text_missing", detail)
@@ -53,48 +58,58 @@ def _sorted_out(
         accounts.dead_letter(path, first_row + row, 1, "record_too_long", f"a text of {length_N[row]} bytes")
     for row in np.flatnonzero(empty_N).tolist():
         accounts.skipped(path, first_row + row, 1, "empty_text")
-    return np.asarray(~(null_N | long_N | empty_N))
+    return np.flatnonzero(~(null_N | long_N | empty_N))
 
 
 def _read_batch(
-    batch: pa.RecordBatch, rows: NDArray[np.int64], origin: Origin, accounts: Accounts
+    batch: pa.RecordBatch, row_N: NDArray[np.int64], origin: Origin, accounts: Accounts
 ) -> Iterator[pa.RecordBatch]:
+    """Yields one READ batch of the rows whose text is more than white space, if any."""
     names = origin.given.columns
-    mapped = {"user_id": names.id, "url": names.url, "declared_language": names.language, "license": names.license}
     given = {name: batch[name] for name in batch.schema.names}
-    columns = _text_columns(given.pop(names.text))
+    target, texts, columns = _content(given.pop(names.text))
+    columns |= {target: [*texts], "offset": row_N.tolist(), "length_bytes": [1] * len(row_N), **_mapped(given, names)}
+    columns["extra"] = _extra(given, len(row_N))
+    blank = [text.isspace() for text in texts]
+    for row in row_N[np.flatnonzero(blank)].tolist():
+        accounts.skipped(origin.file.path, row, 1, "empty_text")
+    kept = np.flatnonzero(~np.array(blank, dtype=np.bool_)).tolist()
+    if len(kept) < len(row_N):
+        columns = {name: [values[index] for index in kept] for name, values in columns.items()}
+    if kept:
+        yield read_batch(origin, columns)
+
+
+def _mapped(given: dict[str, pa.Array], names: Columns) -> dict[str, list[object]]:
+    """Takes the columns that the spec maps out of `given`; those of another type stay, and so go to `extra`."""
+    mapped = {"user_id": names.id, "url": names.url, "declared_language": names.language, "license": names.license}
+    columns: dict[str, list[object]] = {}
     for target, name in mapped.items():
-        if name in given and (_is_string(given[name].type) or (target == "user_id" and pa.types.is_integer(given[name].type))):
+        if name not in given:
+            continue
+        kind = given[name].type
+        if _is_string(kind) or (target == "user_id" and pa.types.is_integer(kind)):
             columns[target] = [None if value is None else str(value) for value in _values(given.pop(name))]
     if names.date in given:
         columns["fetch_time"] = [utc_time(value) for value in _values(given[names.date])]
         if given[names.date].null_count == columns["fetch_time"].count(None):
             del given[names.date]
-    columns["extra"] = _extra(given, len(rows))
-    whole = {"offset": rows.tolist(), "length_bytes": [1] * len(rows), **columns}
-    blank = [isinstance(text, str) and text.isspace() for text in columns["text"]] if "text" in columns else []
-    for row, is_blank in zip(rows.tolist(), blank, strict=False):
-        if is_blank:
-            accounts.skipped(origin.file.path, row, 1, "empty_text")
-    if any(blank):
-        kept = [index for index, is_blank in enumerate(blank) if not is_blank]
-        whole = {name: [values[index] for index in kept] for name, values in whole.items()}
-    if whole["offset"]:
-        yield read_batch(origin, whole)
+    return columns
 
 
-def _text_columns(text: pa.Array) -> dict[str, list[object]]:
-    """Returns `text`, and `charset` where bytes were replaced; bytes without a string type are `raw`."""
+def _content(text: pa.Array) -> tuple[str, list[str] | list[bytes], dict[str, list[object]]]:
+    """Returns the column to fill (`raw` for bytes without a string type), its values, and what goes with them."""
     dense = _dense(text)
     if not _is_string(dense.type):
-        return {"raw": dense.to_pylist(), "content_type": ["text/plain"] * len(dense)}
+        return "raw", dense.to_pylist(), {"content_type": ["text/plain"] * len(dense)}
     try:
         dense.validate(full=True)
     except pa.ArrowInvalid:
-        values = [value.decode("utf-8", "replace") for value in dense.cast(pa.binary()).to_pylist()]
-        replaced = ["\ufffd" in value for value in values]
-        return {"text": values, "charset": [REPLACED if bad else None for bad in replaced]}
-    return {"text": dense.to_pylist()}
+        whole = dense.cast(pa.large_binary()).to_pylist()
+        texts = [value.decode("utf-8", "replace") for value in whole]
+        bad = [value != text.encode() for value, text in zip(whole, texts, strict=True)]
+        return "text", texts, {"charset": [REPLACED if is_bad else None for is_bad in bad]}
+    return "text", dense.to_pylist(), {}
 
 
 def _dense(array: pa.Array) -> pa.Array:
@@ -112,13 +127,19 @@ def _values(array: pa.Array) -> list[object]:
     if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
         array = pc.cast(array, pa.timestamp("us", tz=array.type.tz), safe=False)
     try:
-        return array.to_pylist()
-    except UnicodeDecodeError:
-        if not _is_string(array.type):
-            return [None] * len(array)  # nested strings that are no UTF-8: nothing to read them by
-        return [None if value is None else value.decode("utf-8", "replace") for value in array.cast(pa.binary()).to_pylist()]
-    except (ValueError, OverflowError, ArithmeticError):  # times that Python's calendar does not have
-        return [str(value) for value in array.cast(pa.int64()).to_pylist()] if pa.types.is_temporal(array.type) else [None] * len(array)
+        return list(array.to_pylist())
+    except (UnicodeDecodeError, ValueError, OverflowError, ArithmeticError):
+        return _odd_values(array)
+
+
+def _odd_values(array: pa.Array) -> list[object]:
+    """Returns what can be had of values that Python does not have: broken strings, times outside its calendar."""
+    if _is_string(array.type):
+        values = array.cast(pa.large_binary()).to_pylist()
+        return [None if value is None else value.decode("utf-8", "replace") for value in values]
+    if pa.types.is_temporal(array.type):
+        return [None if value is None else str(value) for value in array.cast(pa.int64()).to_pylist()]
+    return [None] * len(array)  # nested ones: nothing says which value is bad
 
 
 def _extra(given: Mapping[str, pa.Array], num_rows: int) -> list[object]:
@@ -126,7 +147,9 @@ def _extra(given: Mapping[str, pa.Array], num_rows: int) -> list[object]:
     if not given:
         return [None] * num_rows
     columns = {name: _values(array) for name, array in given.items()}
-    rows = ({name: values[row] for name, values in columns.items() if values[row] is not None} for row in range(num_rows))
+    rows = (
+        {name: values[row] for name, values in columns.items() if values[row] is not None} for row in range(num_rows)
+    )
     return [orjson.dumps(row, default=_jsonable, option=_OPTIONS).decode() if row else None for row in rows]
 
 

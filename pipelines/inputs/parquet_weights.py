@@ -9,12 +9,15 @@ _VALUE_BYTES = 8
 
 
 def weights(array: pa.Array) -> NDArray[np.int64]:
-    """Returns the bytes per row (N,): exact for strings and binaries, `8` for other flat values, sums for nested ones."""
+    """Returns the bytes per row (N,): exact for strings and binaries, 8 for other flat values, else sums.
+
+    Raises:
+        ValueError: an index that its dictionary does not have: Arrow's Parquet reader lets it through, and its
+            kernels would read foreign memory.
+    """
     kind = array.type
     if pa.types.is_dictionary(kind):
-        size_D = np.append(weights(array.dictionary), 0)
-        index_N = pc.fill_null(array.indices.cast(pa.int64()), len(array.dictionary)).to_numpy(zero_copy_only=False)
-        return np.asarray(size_D[index_N])
+        return _dictionary_weights(array)
     if _is_bytes(kind):
         return np.asarray(pc.fill_null(pc.binary_length(array), 0).cast(pa.int64()))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind):
@@ -22,6 +25,15 @@ def weights(array: pa.Array) -> NDArray[np.int64]:
     if pa.types.is_struct(kind):
         return sum((weights(child) for child in array.flatten()), np.full(len(array), _VALUE_BYTES, dtype=np.int64))
     return np.full(len(array), _VALUE_BYTES, dtype=np.int64)
+
+
+def row_weights(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    """Returns the bytes per row (N,) of all columns together.
+
+    Raises:
+        ValueError: see `weights`.
+    """
+    return sum((weights(column) for column in batch.columns), np.zeros(batch.num_rows, dtype=np.int64))
 
 
 def slices(weight_N: NDArray[np.int64], cap: int) -> list[tuple[int, int]]:
@@ -33,6 +45,15 @@ def slices(weight_N: NDArray[np.int64], cap: int) -> list[tuple[int, int]]:
         bounds.append((start, stop))
         start, before = stop, int(end_N[stop - 1])
     return bounds
+
+
+def _dictionary_weights(array: pa.DictionaryArray) -> NDArray[np.int64]:
+    num_values = len(array.dictionary)
+    index_N = pc.fill_null(array.indices.cast(pa.int64()), num_values).to_numpy(zero_copy_only=False)
+    valid = pc.min_max(array.indices)
+    if valid["min"].is_valid and not 0 <= valid["min"].as_py() <= valid["max"].as_py() < num_values:
+        raise ValueError(f"index {valid['max']} into a dictionary of {num_values} values")
+    return np.asarray(np.append(weights(array.dictionary), 0)[index_N])
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

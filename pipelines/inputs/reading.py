@@ -58,18 +58,14 @@ def _refuse(file: InputFile, problem: str, detail: str, accounts: Accounts) -> N
     accounts.end(file.path, max(file.bytes, 0))
 
 
-def _read(
-    piece: Piece, raw: BinaryIO, origin: Origin, limits: Limits, accounts: Accounts
-) -> Iterator[pa.RecordBatch]:
+def _read(piece: Piece, raw: BinaryIO, origin: Origin, limits: Limits, accounts: Accounts) -> Iterator[pa.RecordBatch]:
     file = piece.file
     if file.format == "warc":
         yield from read_warc(file, raw, origin.given, limits, accounts)
     elif file.format == "parquet":
         yield from read_parquet(raw, (piece.start, piece.end), origin, limits, accounts)
     else:
-        bounds = Bounds(
-            stream_bytes=limits.stream_bytes, expansion=limits.expansion, grace_bytes=limits.record_bytes
-        )
+        bounds = Bounds(stream_bytes=limits.stream_bytes, expansion=limits.expansion, grace_bytes=limits.record_bytes)
         stream = ByteStream(raw, file.compression or "none", bounds)
         if file.format == "text" and origin.given.document == "file":
             yield from read_text_file(stream, origin, accounts, max_bytes=limits.record_bytes)

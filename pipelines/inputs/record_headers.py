@@ -1,7 +1,7 @@
 """How records of WARC and ARC files open, and what their headers say.
 
-WARC: ISO 28500:2017, sections 4 and 5. ARC: Burner and Kahle 1996, versions 1 and 2; its header line is given WARC names
-so that one reader serves both.
+WARC: ISO 28500:2017, sections 4 and 5. ARC: Burner and Kahle 1996, versions 1 and 2; its header line is given
+WARC names so that one reader serves both.
 """
 
 import re
@@ -61,7 +61,10 @@ class Arc:
 
     name = "ARC"
     separator = b""
-    _line = rb"[A-Za-z][A-Za-z0-9+.\-]{0,30}:[^\r\n]{0,4000} [0-9A-Fa-f.:]{3,45} (?:\d{14}|\d{12}|\d{8}) [^\r\n]{0,2000}\b\d+[ \t]*\r?\n"
+    _line = (
+        rb"[A-Za-z][A-Za-z0-9+.\-]{0,30}:[^\r\n]{0,4000} [0-9A-Fa-f.:]{3,45} (?:\d{14}|\d{12}|\d{8}) "
+        rb"[^\r\n]{0,2000}\b\d+[ \t]*\r?\n"
+    )
     _start = re.compile(_line)
     _next = re.compile(rb"(?<=\n)" + _line)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pyarrow as pa
 import xxhash
@@ -52,9 +53,7 @@ def content_hashes(content: pa.Array) -> pa.Array:
     _, offsets, values = content.buffers()
     bounds = memoryview(offsets).cast("i")[content.offset : content.offset + len(content) + 1] if len(content) else []
     data = memoryview(values or b"")
-    hashes = [
-        xxhash.xxh3_128_digest(data[start:end]) for start, end in zip(bounds[:-1], bounds[1:], strict=True)
-    ]
+    hashes = [xxhash.xxh3_128_digest(data[start:end]) for start, end in pairwise(bounds)]
     return pa.array(hashes, type=type_of_id)
 
 
@@ -93,7 +92,9 @@ def _urls(urls: Sequence[object] | pa.Array | None) -> dict[str, list[str | None
     return {"url": clean, "site": [site_of(url) for url in clean]}
 
 
-def _licenses(found: Sequence[object] | pa.Array | None, given: str | None, num_rows: int) -> dict[str, Sequence[object]]:
+def _licenses(
+    found: Sequence[object] | pa.Array | None, given: str | None, num_rows: int
+) -> dict[str, Sequence[object]]:
     if found is None and given is None:
         return {}
     own = found if found is not None else [None] * num_rows

@@ -24,9 +24,10 @@ _UNSUPPORTED = {
 }  # fmt: skip
 _OTHER_COMPRESSION = ((b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"PK\x03\x04", "zip"), (b"7z\xbc\xaf\x27\x1c", "7z"))
 _HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
-_PLAIN_SUFFIXES = frozenset(
-    ".md .markdown .rst .tex .py .c .h .cpp .hpp .java .js .ts .go .rs .rb .sh .sql .yaml .yml .toml .ini .css".split()
-)
+_PLAIN_SUFFIXES = frozenset({
+    ".md", ".markdown", ".rst", ".tex", ".py", ".c", ".h", ".cpp", ".hpp", ".java", ".js", ".ts", ".go", ".rs", ".rb",
+    ".sh", ".sql", ".yaml", ".yml", ".toml", ".ini", ".css",
+})  # fmt: skip
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -105,10 +106,11 @@ def _problem_of(head: bytes, found: Format, path: str, *, per_line: bool) -> tup
     if other is not None:
         return "unsupported_format", f"expected gzip, zstd or lz4, found {other}; unpack it first"
     if found == "text" and _suffix(path) in _UNSUPPORTED:
-        detail = f"expected WARC, JSONL, Parquet or text, found {_UNSUPPORTED[_suffix(path)]}; convert it to JSONL or Parquet"
-        return "unsupported_format", detail
+        named = _UNSUPPORTED[_suffix(path)]
+        return "unsupported_format", f"expected WARC, JSONL, Parquet or text, found {named}; convert it to JSONL"
     if per_line and head.startswith(_UTF16):
         return "unsupported_charset", "expected lines in UTF-8, found UTF-16; convert it first"
-    if kind_of(head) == "binary":
+    # A document per file: extraction tells binary content from text, with all of it at hand.
+    if per_line and kind_of(head) == "binary":
         return "binary", f"expected text, found bytes that begin with {head[:16]!r}"
     return None

@@ -15,7 +15,9 @@ from pipelines.inputs.rows import Origin, read_batch
 from pipelines.inputs.sniff import content_type_of
 
 
-def read_text_file(stream: ByteStream, origin: Origin, accounts: Accounts, *, max_bytes: int) -> Iterator[pa.RecordBatch]:
+def read_text_file(
+    stream: ByteStream, origin: Origin, accounts: Accounts, *, max_bytes: int
+) -> Iterator[pa.RecordBatch]:
     """Yields one row with the whole content; none for a file that is broken or above `max_bytes`."""
     path = origin.file.path
     content = bytearray()

@@ -20,10 +20,11 @@ from curation.identity import doc_id, hash_bytes
 from curation.schema import READ
 from curation.text.media import kind_of, looks_html
 from pipelines.inputs.accounts import Accounts
+from pipelines.inputs.decompression import Bounds
 from pipelines.inputs.files import InputFile
 from pipelines.inputs.framing import Frame, frames_of
 from pipelines.inputs.http_message import Response, dechunked, decoded, parse_response
-from pipelines.inputs.members import Bounds, pieces_of
+from pipelines.inputs.members import pieces_of
 from pipelines.inputs.urls import site_of, strip_credentials
 from pipelines.spec import InputSpec, Limits
 
@@ -50,7 +51,7 @@ def read_warc(
 
     A row's `charset` is the charset that the HTTP header declared; `Extract` replaces it by the one used.
     """
-    bounds = Bounds(stream_bytes=limits.stream_bytes, expansion=limits.expansion)
+    bounds = Bounds(stream_bytes=limits.stream_bytes, expansion=limits.expansion, grace_bytes=limits.record_bytes)
     rows = _Rows(source=accounts.source, path=file.path, input=input)
     total = 0
     for frame in frames_of(pieces_of(stream, bounds=bounds), max_bytes=limits.record_bytes):

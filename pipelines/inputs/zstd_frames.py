@@ -103,7 +103,9 @@ def _frame(source: _Source, magic: bytes) -> Iterator[Block]:
         number = int.from_bytes(opening, "little")
         last, kind, size = bool(number & 1), number >> 1 & 3, number >> 3
         if kind == _RESERVED_BLOCK or size > _MAX_BLOCK_BYTES:
-            raise BadFrame("damaged_compression", f"expected a zstd block of at most 128 KiB, found type {kind}, {size} bytes")
+            raise BadFrame(
+                "damaged_compression", f"expected a zstd block of at most 128 KiB, found type {kind}, {size} bytes"
+            )
         yield Block(data=opening + source.take(1 if kind == _RLE else size), starts_frame=False)
     if descriptor & _CHECKSUM_BIT:
         yield Block(data=source.take(4), starts_frame=False)

@@ -3,7 +3,9 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,9 @@ from hypothesis import strategies as st
 
 from curation.curriculum.tokens import TokenBalance
 from curation.errors import ConservationError, GristmillError, SpecError, VerifyError
+from curation.schema import TOKENS
 from pipelines import shard_file
+from pipelines.parts import write_part
 from pipelines.shards import ExportRequest, export_shards
 from pipelines.store import Store
 from pipelines.token_law import check_tokens, token_findings
@@ -55,7 +59,9 @@ def runs(draw: st.DrawFn):
 )
 def test_tokens_are_conserved_for_any_documents_row_length_order_and_weights(batches, length, order, weights):
     with tempfile.TemporaryDirectory() as folder:
-        request = changed(write_run(Path(folder), batches), sequence_length=length, order=order, rows_per_group=3, rows_per_file=7)
+        request = changed(
+            write_run(Path(folder), batches), sequence_length=length, order=order, rows_per_group=3, rows_per_file=7
+        )
         export = export_shards(dataclasses.replace(request, weights=weights))
         check_tokens(request.store, export.folder)
         for side in SIDES:
@@ -70,14 +76,21 @@ def test_the_law_names_a_document_whose_tokens_are_not_in_the_rows(tmp_path: Pat
     counts = table["num_tokens"].to_pylist()
     pq.write_table(table.set_column(3, table.schema.field(3), pa.array([counts[0] + 1, *counts[1:]])), tokens)
     first = table["doc_id"][0].as_py().hex()
-    assert any(f"document {first}: expected 1 emissions of {counts[0] + 2}" in line for line in token_findings(request.store, export.folder))
+    assert any(
+        f"document {first}: expected 1 emissions of {counts[0] + 2}" in line
+        for line in token_findings(request.store, export.folder)
+    )
     with pytest.raises(ConservationError, match="law of tokens"):
         check_tokens(request.store, export.folder)
 
 
 def test_a_balance_that_does_not_add_up_says_every_term():
-    balance = TokenBalance(kept_tokens=10, eos_tokens=2, row_tokens=14, overlap_tokens=1, repeat_tokens=0, left_out_tokens=0)
-    with pytest.raises(ConservationError, match=r"10 of kept documents \+ 2 EOS = 14 in rows - 1 overlaps .* difference of 1"):
+    balance = TokenBalance(
+        kept_tokens=10, eos_tokens=2, row_tokens=14, overlap_tokens=1, repeat_tokens=0, left_out_tokens=0
+    )
+    with pytest.raises(
+        ConservationError, match=r"10 of kept documents \+ 2 EOS = 14 in rows - 1 overlaps .* difference of 1"
+    ):
         balance.check()
 
 
@@ -85,7 +98,10 @@ def test_the_same_documents_give_the_same_bytes_whatever_the_folder_and_the_part
     whole = documents(texts(200))
     held = documents(texts(20, seed=9), source="held", split="validation")
     exports = []
-    for name, batches in (("a", [whole, held]), ("b", [whole.slice(0, 7), whole.slice(7, 150), whole.slice(157), held])):
+    for name, batches in (
+        ("a", [whole, held]),
+        ("b", [whole.slice(0, 7), whole.slice(7, 150), whole.slice(157), held]),
+    ):
         request = changed(write_run(tmp_path / name, batches), order="warmup")
         exports.append(contents(tmp_path / name / export_shards(request).folder))
     assert exports[0] == exports[1]
@@ -110,7 +126,9 @@ def test_rows_are_gathered_token_by_token_from_the_store(tmp_path: Path):
     batches = [documents(texts(40)), documents(texts(25, seed=2), source="law")]
     request = changed(write_run(tmp_path, batches), order="warmup", sequence_length=20)
     folder = tmp_path / export_shards(request).folder
-    ids = {row["doc_id"]: tokenizer().encode([row["text"]])[0].tolist() for batch in batches for row in batch.to_pylist()}
+    ids = {
+        row["doc_id"]: tokenizer().encode([row["text"]])[0].tolist() for batch in batches for row in batch.to_pylist()
+    }
     order = pq.read_table(folder / "order.parquet").to_pylist()
     expected: list[list[int]] = []
     for stage in ("warmup", "random"):
@@ -164,7 +182,10 @@ def test_a_stage_starts_in_a_row_of_its_own(tmp_path: Path):
     assert warmup["row_end"] == rest["row_start"]
     rows = open_shards(tmp_path / "exports" / manifest["digest"][:16])
     assert not rows.documents(rest["row_start"])[0].continued
-    ids = [{piece.doc_id for row in range(stage["row_start"], stage["row_end"]) for piece in rows.documents(row)} for stage in (warmup, rest)]
+    ids = [
+        {piece.doc_id for row in range(stage["row_start"], stage["row_end"]) for piece in rows.documents(row)}
+        for stage in (warmup, rest)
+    ]
     assert not ids[0] & ids[1]
 
 
@@ -201,7 +222,13 @@ def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 8}, {"fingerprint": "1" * 64}, {"weights": {"web": 2.0}}, {"parent": "0123456789abcdef"}, {"provenance": {"a": 1}}],
+    [
+        {"seed": 8},
+        {"fingerprint": "1" * 64},
+        {"weights": {"web": 2.0}},
+        {"parent": "0123456789abcdef"},
+        {"provenance": {"a": 1}},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_all_that_decides_an_export_names_it(tmp_path: Path, change: dict[str, object]):
@@ -212,10 +239,14 @@ def test_all_that_decides_an_export_names_it(tmp_path: Path, change: dict[str, o
 
 
 def test_the_digests_are_those_that_sha256sum_checks(tmp_path: Path):
-    export = export_shards(write_run(tmp_path, [documents(texts(30)), documents(texts(9, seed=4), source="v", split="validation")]))
+    export = export_shards(
+        write_run(tmp_path, [documents(texts(30)), documents(texts(9, seed=4), source="v", split="validation")])
+    )
     folder = tmp_path / export.folder
     listed = dict(line.split("  ")[::-1] for line in (folder / "MANIFEST.sha256").read_text().splitlines())
-    assert listed == {name: hashlib.sha256(data).hexdigest() for name, data in contents(folder).items() if name != "MANIFEST.sha256"}
+    assert listed == {
+        name: hashlib.sha256(data).hexdigest() for name, data in contents(folder).items() if name != "MANIFEST.sha256"
+    }
 
 
 def test_a_row_longer_than_a_page_may_be_is_a_spec_error(tmp_path: Path):
@@ -228,7 +259,12 @@ def test_a_row_longer_than_a_page_may_be_is_a_spec_error(tmp_path: Path):
 
 def test_large_row_groups_are_lowered_to_the_limit_in_bytes():
     layout = shard_file.Layout(
-        sequence_length=(1 << 20) - 1, dtype="uint32", tokenizer_sha256="", eos_id=0, rows_per_group=2048, rows_per_file=4096
+        sequence_length=(1 << 20) - 1,
+        dtype="uint32",
+        tokenizer_sha256="",
+        eos_id=0,
+        rows_per_group=2048,
+        rows_per_file=4096,
     )
     assert layout.group_rows == 64
 
@@ -258,7 +294,9 @@ def test_weights_repeat_and_leave_out_whole_documents_and_validation_never(tmp_p
     export = export_shards(request)
     check_tokens(request.store, export.folder)
     order = pq.read_table(tmp_path / export.folder / "order.parquet")
-    emitted = {source: order.filter(pa.compute.equal(order["source"], source)).num_rows for source in ("web", "law", "off")}
+    emitted = {
+        source: order.filter(pa.compute.equal(order["source"], source)).num_rows for source in ("web", "law", "off")
+    }
     assert emitted["off"] == 0
     assert 70 < emitted["web"] < 130
     assert 230 < emitted["law"] < 270
@@ -270,7 +308,9 @@ def test_the_row_group_does_not_change_the_tokens(tmp_path: Path):
     request = changed(write_run(tmp_path, [documents(texts(100))]), order="warmup")
     found = []
     for rows in (1, 5, 1000):
-        shards = open_shards(tmp_path / export_shards(changed(request, rows_per_group=rows, rows_per_file=rows * 3)).folder)
+        shards = open_shards(
+            tmp_path / export_shards(changed(request, rows_per_group=rows, rows_per_file=rows * 3)).folder
+        )
         found.append(shards.tokens(0, len(shards)).tobytes())
     assert found[0] == found[1] == found[2]
 
@@ -284,11 +324,39 @@ def test_thousands_of_parts_are_not_mapped_at_once(tmp_path: Path, monkeypatch: 
     assert first == second
 
 
+def peak_bytes_of_export(root: Path, tokens_each: int) -> int:
+    request = write_run(root, [documents([""] * 300)])
+    path = next((root / "tokens").glob("*.parquet"))
+    table = pq.read_table(path)
+    lengths = pa.array([tokens_each] * 300, pa.int64())
+    write_part(
+        Store(str(root)), "tokens/large.parquet", TOKENS, table.set_column(3, TOKENS.field(3), lengths).to_batches()
+    )
+    (root / "tokens" / "large.bin").write_bytes(bytes(2 * 300 * tokens_each))
+    shutil.copy(root / "documents" / path.name, root / "documents" / "large.parquet")
+    tracemalloc.start()
+    export_shards(dataclasses.replace(changed(request, sequence_length=1024, rows_per_file=1 << 20), parts=["large"]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_holds_a_row_group_and_not_the_tokens(tmp_path: Path):
+    few, many = peak_bytes_of_export(tmp_path / "few", 10_000), peak_bytes_of_export(tmp_path / "many", 80_000)
+    assert many < 48_000_000 / 8, "48 MB of token ids"
+    assert many < 3 * few
+
+
 def test_an_object_store_gets_the_same_files(tmp_path: Path):
     batches = [documents(texts(60)), documents(texts(9, seed=4), source="v", split="validation")]
     local = write_run(tmp_path / "local", batches)
     remote = dataclasses.replace(write_run(tmp_path / "remote", batches), store=Store(f"file://{tmp_path}/remote"))
-    first, second = export_shards(local), export_shards(remote)
+    first = export_shards(local)
+    (tmp_path / "remote" / "exports").mkdir()
+    for path in (tmp_path / "local" / "exports").rglob("*"):  # object stores need no folders, Arrow's local one does
+        if path.is_dir():
+            (tmp_path / "remote" / path.relative_to(tmp_path / "local")).mkdir(parents=True)
+    second = export_shards(remote)
     assert contents(tmp_path / "local" / first.folder) == contents(tmp_path / "remote" / second.folder)
     check_tokens(remote.store, second.folder)
     assert export_shards(remote).name == first.name

@@ -1,6 +1,7 @@
 """Tokenizers: trained the same twice, pinned, blind to special tokens in text, and the token store they write."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import pickle
@@ -49,23 +50,25 @@ def test_training_gives_the_same_bytes_in_another_process_with_any_number_of_thr
         "import hashlib; from tests.pipelines.test_tokenize import SMALL, documents, texts, train_tokenizer;"
         "batch = documents(texts(500)); print(hashlib.sha256(train_tokenizer(lambda: [batch], SMALL)).hexdigest())"
     )
-    environment = os.environ | {"TOKENIZERS_PARALLELISM": "true", "RAYON_NUM_THREADS": threads, "PYTHONHASHSEED": threads}
+    environment = os.environ | {
+        "TOKENIZERS_PARALLELISM": "true",
+        "RAYON_NUM_THREADS": threads,
+        "PYTHONHASHSEED": threads,
+    }
     found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    import hashlib
-
     batch = documents(texts(500))
     assert found.stdout.strip() == hashlib.sha256(train_tokenizer(lambda: [batch], SMALL)).hexdigest()
 
 
 def test_the_sample_stays_within_the_byte_cap_and_is_chosen_by_id():
-    seen: list[int] = []
     batch = documents(["word " * 20] * 100)
     few = train_tokenizer(lambda: [batch], dataclasses.replace(SMALL, max_bytes=1))
     assert load_tokenizer(few, eos=EOS).vocab_size < 300, "one document at least, and one only"
-    assert not seen
 
 
-@pytest.mark.parametrize("batches", [[], [documents([])], [documents(["", ""])]], ids=["none", "no rows", "empty texts"])
+@pytest.mark.parametrize(
+    "batches", [[], [documents([])], [documents(["", ""])]], ids=["none", "no rows", "empty texts"]
+)
 def test_training_without_text_is_an_input_error(batches: list[pa.RecordBatch]):
     with pytest.raises(InputError, match="expected documents with text to train on, found none"):
         train_tokenizer(lambda: batches, SMALL)
@@ -83,7 +86,7 @@ def test_eos_spelled_in_a_document_is_text_and_never_the_token():
         assert tokenizer().decode(ids) == text
 
 
-@given(st.lists(st.text(alphabet=st.one_of(st.characters(codec="utf-8"), st.sampled_from([*"<|endoftext|>", EOS])), max_size=60), max_size=5))
+@given(st.lists(st.lists(st.one_of(st.text(max_size=20), st.sampled_from([EOS, "<|", "|>"]))).map("".join), max_size=5))
 def test_any_text_decodes_to_itself_and_holds_no_eos(given_texts: list[str]):
     for text, ids in zip(given_texts, tokenizer().encode(given_texts), strict=True):
         assert tokenizer().decode(ids) == text
@@ -93,7 +96,14 @@ def test_any_text_decodes_to_itself_and_holds_no_eos(given_texts: list[str]):
 def test_truncation_padding_and_templates_of_a_tokenizer_file_change_nothing():
     content = edited(
         truncation={"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0},
-        padding={"strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": EOS},
+        padding={
+            "strategy": {"Fixed": 64},
+            "direction": "Right",
+            "pad_to_multiple_of": None,
+            "pad_id": 0,
+            "pad_type_id": 0,
+            "pad_token": EOS,
+        },
         post_processor={
             "type": "TemplateProcessing",
             "single": [{"SpecialToken": {"id": EOS, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
@@ -119,7 +129,7 @@ def test_what_is_no_tokenizer_is_refused(content: bytes):
 
 def test_a_tokenizer_with_dropout_is_refused():
     model = json.loads(tokenizer().content)["model"] | {"dropout": 0.1}
-    with pytest.raises(ArtifactError, match="expected no dropout, found 0.1"):
+    with pytest.raises(ArtifactError, match=r"expected no dropout, found 0\.1"):
         load_tokenizer(edited(model=model), eos=EOS)
 
 
@@ -135,7 +145,10 @@ def test_eos_must_be_a_special_token_that_text_cannot_spell():
 @given(st.lists(st.text(max_size=40), max_size=12), st.integers(0, 12))
 def test_encoding_does_not_depend_on_batches(given_texts: list[str], cut: int):
     batch = documents(given_texts)
-    whole, parts = encode_batch(batch, tokenizer()), [encode_batch(part, tokenizer()) for part in (batch.slice(0, cut), batch.slice(cut))]
+    whole, parts = (
+        encode_batch(batch, tokenizer()),
+        [encode_batch(part, tokenizer()) for part in (batch.slice(0, cut), batch.slice(cut))],
+    )
     assert np.array_equal(whole.ids, np.concatenate([part.ids for part in parts]))
     assert whole.rows.equals(pa.concat_batches([part.rows for part in parts]))
     assert whole.rows["num_tokens"].to_pylist() == [tokenizer().encode([text])[0].size for text in given_texts]
@@ -164,7 +177,8 @@ def test_compression_ratio_is_low_for_repetition_and_null_for_nothing():
     repeated, noise = compression_ratio(b"ab" * 5000), compression_ratio(random.Random(0).randbytes(5000))
     assert repeated is not None
     assert noise is not None
-    assert repeated < 0.02 < 1 <= noise < 1.01
+    assert repeated < 0.02
+    assert 1 <= noise < 1.01
     assert compression_ratio(b"ab" * 2048 + b"tail") == compression_ratio(b"ab" * 2048), "only the first 4 KiB count"
 
 

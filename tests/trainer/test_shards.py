@@ -61,7 +61,9 @@ def test_rows_by_memory_map_are_those_that_pyarrow_and_duckdb_read(exported: Pat
     by_duckdb = duckdb.sql(f"SELECT tokens FROM '{exported}/stages/*/*.parquet' ORDER BY row").fetchall()
     assert all(file.token_map is not None for file in shards.files), "tokens are one plain page per row group"
     assert rows.astype("<u2").tobytes() == by_arrow == b"".join(row[0] for row in by_duckdb)
-    assert any(group.tokens_offset % 2 for file in shards.manifest.files for group in file.row_groups), "odd offsets too"
+    assert any(group.tokens_offset % 2 for file in shards.manifest.files for group in file.row_groups), (
+        "odd offsets too"
+    )
 
 
 def test_any_range_of_rows_is_that_slice_of_all_rows(exported: Path):
@@ -75,7 +77,11 @@ def test_any_range_of_rows_is_that_slice_of_all_rows(exported: Path):
 
 def test_a_rows_tokens_decode_to_the_texts_behind_it(exported: Path):
     shards = open_shards(exported)
-    by_id = {row["doc_id"]: row["text"] for batch in (documents(texts(150)), documents(texts(60, seed=3), source="law")) for row in batch.to_pylist()}
+    by_id = {
+        row["doc_id"]: row["text"]
+        for batch in (documents(texts(150)), documents(texts(60, seed=3), source="law"))
+        for row in batch.to_pylist()
+    }
     seen = 0
     for row in range(len(shards)):
         tokens, start = shards.tokens(row, row + 1)[0], 0
@@ -277,7 +283,17 @@ def test_a_hostile_manifest_is_refused_with_the_key_and_what_was_expected(export
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"null", b"[]", b"{", b"\xff", b'{"a":NaN}', b'{"a":1,"a":2}', b"[" * 200_000, b'{"seq_len":' + b"9" * 5000 + b"}"],
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{",
+        b"\xff",
+        b'{"a":NaN}',
+        b'{"a":1,"a":2}',
+        b"[" * 200_000,
+        b'{"seq_len":' + b"9" * 5000 + b"}",
+    ],
 )
 def test_what_is_no_manifest_at_all_is_a_verify_error(content: bytes):
     with pytest.raises(VerifyError, match=r"manifest\.json"):

@@ -63,7 +63,9 @@ def test_warmup_takes_the_easiest_documents_in_order_up_to_its_share_of_the_toke
     assert (np.diff(difficulty) >= 0).all()
     assert budget - tokens.max() < tokens[warmup.document_E].sum() <= budget
     assert np.nanmin(order.difficulty_N[rest.document_E]) >= difficulty[-1]
-    assert np.isnan(order.difficulty_N[rest.document_E]).sum() == np.isnan(documents.ratio_N).sum(), "no ratio: at random"
+    assert np.isnan(order.difficulty_N[rest.document_E]).sum() == np.isnan(documents.ratio_N).sum(), (
+        "no ratio: at random"
+    )
 
 
 def test_a_document_that_compresses_well_is_easy():

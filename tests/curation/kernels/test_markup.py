@@ -88,6 +88,12 @@ def test_the_kernel_counts_what_the_definition_counts(page):
     assert work(page) == oracle.page_work(page.encode())
 
 
+def test_a_fifth_element_of_a_name_is_made_again_when_it_differs_from_the_first_four():
+    page = "<b>" * 4 + "<b c>" + "<p>x" * 9
+    assert work(page) == oracle.page_work(page.encode())
+    assert work(page)[0] == 5 + 1 + 9 * (2 + 4), "the attribute, nine blocks with text, four <b> in each"
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_counted(page):
     assert page_work(np.frombuffer(page, np.uint8)) == oracle.page_work(page)

@@ -1,14 +1,16 @@
 import gzip
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.inputs.decompression import Bounds
 from pipelines.inputs.framing import frames_of
-from pipelines.inputs.members import Bounds, Damage, Piece, pieces_of
+from pipelines.inputs.members import Damage, Piece, pieces_of
 from tests.oracles.archives import http, packed, page, warc_record
 
-BOUNDS = Bounds(stream_bytes=1 << 30, expansion=1000)
+BOUNDS = Bounds(stream_bytes=1 << 30, expansion=1000, grace_bytes=1 << 24)
 BODIES = st.lists(st.binary(max_size=300), min_size=1, max_size=6)
 
 
@@ -44,6 +46,14 @@ def test_sound_records_are_framed_exactly_however_the_bytes_arrive(bodies, step)
         assert [frame.block for frame in found] == bodies
         assert [frame.length for frame in found] == [len(record) for record in records]
         assert_tiles(found, sum(map(len, records)))
+
+
+@pytest.mark.parametrize("size", [1 << 14, (1 << 18) - 700, 1 << 18, 3 << 18, (1 << 20) + 1])
+def test_members_larger_than_a_piece_are_framed_exactly(size):
+    noise = random.Random(size).randbytes(size)
+    bodies = [b"x" * size, noise, b"a", b"word " * (size // 5), noise[::-1], b"b"]
+    found = frames(packed(*map(warc_record, bodies)), max_bytes=1 << 22)
+    assert [frame.block for frame in found] == bodies
 
 
 @given(BODIES, st.data())
@@ -128,7 +138,7 @@ def test_zero_padding_after_the_last_member_is_no_damage():
 
 def test_memory_stays_bounded_by_pieces_for_a_packed_gigabyte_of_nothing():
     stream = Trickle(gzip.compress(bytes(1 << 25), mtime=0), 1 << 12)
-    events = list(pieces_of(stream, bounds=Bounds(stream_bytes=1 << 30, expansion=10)))
+    events = list(pieces_of(stream, bounds=Bounds(stream_bytes=1 << 30, expansion=10, grace_bytes=1 << 20)))
     assert isinstance(events[-1], Damage)
-    assert events[-1].reason == "expansion"
+    assert events[-1].reason == "expansion_limit"
     assert max(len(event.data) for event in events if isinstance(event, Piece)) <= 1 << 18

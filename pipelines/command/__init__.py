@@ -1,0 +1,1 @@
+"""The command `gristmill`: parsing and printing; the work is done by `pipelines`."""

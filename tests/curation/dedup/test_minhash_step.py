@@ -1,0 +1,112 @@
+"""The MinHash step: what it stores of a text, and that Arrow's slices, nulls and widths do not matter."""
+
+import hashlib
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import xxhash
+from datasketch import MinHash as Peer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curation.dedup.linking import shingle_sets, signature_matrix
+from curation.dedup.minhash import MinHash
+from curation.errors import SchemaError
+from curation.schema import SIGNATURE_FIELDS
+from curation.step import configuration_of
+from curation.text.words import words_of
+
+LONG = "It is a truth universally acknowledged, that a single man in possession of a good fortune must want a wife."
+TEXTS = st.lists(
+    st.one_of(st.none(), st.sampled_from([LONG, "", "four words are few", "ä ö ü ß é"]), st.text(max_size=60))
+)
+NAMES = [field.name for field in SIGNATURE_FIELDS]
+
+
+def documents(*texts):
+    return pa.RecordBatch.from_arrays([pa.array(texts, pa.string())], names=["text"])
+
+
+def signed(*texts, **configuration):
+    return MinHash(**configuration)(documents(*texts))
+
+
+def test_the_text_hash_is_blake2b_of_the_text_and_the_words_hash_xxh3_of_its_word_hashes():
+    (row,) = signed(LONG).to_pylist()
+    hashes = words_of(pa.array([LONG])).word_hash_W
+    assert row["text_hash"] == hashlib.blake2b(LONG.encode(), digest_size=16).digest()
+    assert row["words_hash"] == xxhash.xxh3_128_digest(hashes.astype("<u8").tobytes())
+    assert row["num_words"] == hashes.size == 20
+
+
+def test_the_stored_signature_is_that_of_datasketch_over_the_stored_shingles():
+    (row,) = signed(LONG, seed=42).to_pylist()
+    peer = Peer(num_perm=112, seed=42, scheme="affine32", hashfunc=int)
+    peer.update_batch(np.frombuffer(row["shingles"], "<u4").tolist())
+    assert row["minhash"] == peer.hashvalues.astype("<u4").tobytes()
+    assert len(row["shingles"]) == 4 * (20 - 4)
+
+
+def test_case_space_and_punctuation_change_the_text_hash_and_nothing_else():
+    plain, shouted = signed(LONG, LONG.upper().replace(" ", "\n\n") + " !!!").to_pylist()
+    assert plain.pop("text_hash") != shouted.pop("text_hash")
+    assert {**plain, "text": ""} == {**shouted, "text": ""}
+
+
+def test_a_text_of_fewer_words_than_a_shingle_has_hashes_but_no_signature():
+    short, enough, empty, null = signed("only four words here", "now there are five words", "", None).to_pylist()
+    assert (short["num_words"], short["minhash"], short["shingles"]) == (4, None, None)
+    assert (enough["num_words"], len(enough["minhash"]), len(enough["shingles"])) == (5, 4 * 112, 4)
+    assert (empty["num_words"], empty["minhash"]) == (0, None)
+    assert empty["text_hash"] == null["text_hash"] == hashlib.blake2b(b"", digest_size=16).digest()
+
+
+@given(texts=TEXTS, start=st.integers(0, 6), length=st.integers(0, 6))
+@settings(max_examples=40)
+def test_a_slice_gives_the_rows_of_the_whole(texts, start, length):
+    step, batch = MinHash(), documents(*texts)
+    assert step(batch.slice(start, length)).equals(step(batch).slice(start, length))
+
+
+def test_bytes_under_a_null_are_not_read():
+    values = pa.py_buffer((LONG + LONG).encode())
+    offsets = pa.py_buffer(np.array([0, len(LONG), 2 * len(LONG)], dtype=np.int32))
+    validity = pa.array([False, True]).buffers()[1]
+    text = pa.Array.from_buffers(pa.string(), 2, [validity, offsets, values])
+    hidden = MinHash()(pa.RecordBatch.from_arrays([text], names=["text"]))
+    assert hidden.select(NAMES).equals(signed(None, LONG).select(NAMES))
+
+
+def test_the_schema_is_that_of_signatures_and_a_second_signature_is_refused():
+    schema = pa.schema([pa.field("text", pa.string())])
+    assert MinHash().output_schema(schema).names == ["text", *NAMES]
+    with pytest.raises(SchemaError, match="adds 'text_hash', which an earlier step adds already"):
+        MinHash().output_schema(MinHash().output_schema(schema))
+
+
+def test_a_plan_without_text_is_refused():
+    with pytest.raises(SchemaError, match="reads 'text', which no earlier step adds"):
+        MinHash().output_schema(pa.schema([pa.field("raw", pa.binary())]))
+
+
+def test_ngram_bands_rows_and_seed_are_all_configuration_and_all_count():
+    assert configuration_of(MinHash()) == {"step": "MinHash", "ngram": 5, "bands": 14, "rows": 8, "seed": 1}
+    minhashes = {
+        signed(LONG, **change).column("minhash")[0].as_py()
+        for change in ({}, {"ngram": 3}, {"bands": 7}, {"rows": 4, "bands": 2}, {"seed": 2})
+    }
+    assert len(minhashes) == 5
+
+
+def test_stored_signatures_come_back_as_arrays_by_row():
+    batch = signed("too short", LONG, None, LONG + " And more than that.", LONG)
+    for part in (batch, batch.slice(1), batch.slice(1, 1), batch.slice(2), batch.slice(0, 0)):
+        row_K, minhash_KH = signature_matrix(part["minhash"], num_permutations=112)
+        expected = [(row, value) for row, value in enumerate(part["minhash"].to_pylist()) if value is not None]
+        assert row_K.tolist() == [row for row, _ in expected]
+        assert [row.tobytes() for row in minhash_KH.astype("<u4")] == [value for _, value in expected]
+        values, offsets = shingle_sets(part["shingles"])
+        sets = [values[i:j].tobytes() for i, j in pairwise(offsets)]
+        assert sets == [value or b"" for value in part["shingles"].to_pylist()]

@@ -1,0 +1,21 @@
+"""The kernels of Gopher's rules: what they refuse. What they count is tested through the steps."""
+
+import numpy as np
+import pytest
+
+from curation.kernels.gopher import quality_counts
+from curation.kernels.words import words
+
+VALUES, OFFSETS = np.frombuffer(b"a b", dtype=np.uint8), np.array([0, 3], dtype=np.int64)
+
+
+@pytest.mark.parametrize("stop_words", [("two words",), ("...",), ("",), tuple(f"w{i}" for i in range(65))])
+def test_stop_words_that_are_not_at_most_64_single_words_are_refused(stop_words):
+    with pytest.raises(ValueError, match="stop_words: expected at most 64 single words"):
+        quality_counts(VALUES, OFFSETS, words(VALUES, OFFSETS), stop_words=stop_words, bullets=())
+
+
+@pytest.mark.parametrize("bullet", ["", "*****"])
+def test_bullets_that_do_not_fit_four_bytes_are_refused(bullet):
+    with pytest.raises(ValueError, match="bullets: expected 1 to 4 bytes of UTF-8 each"):
+        quality_counts(VALUES, OFFSETS, words(VALUES, OFFSETS), stop_words=(), bullets=(bullet,))

@@ -1,0 +1,64 @@
+"""Gopher's signals against the definitions, on drawn texts that repeat themselves."""
+
+import math
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from curation.quality.gopher import ENGLISH_STOP_WORDS, NGRAM_SIGNALS, GopherQuality, GopherRepetition
+from tests.oracles import gopher as oracle
+
+BULLETS = ("•", "-")
+PIECES = st.sampled_from(["a ", "b ", "c ", "The ", "of ", "é ", "Ж", "12 ", "\n", "\n\n", "...", "…", "#", "- x", " • y", "\t", "\r\n"])
+TEXTS = st.one_of(st.lists(PIECES, max_size=200).map("".join), st.text(st.characters(exclude_categories=("Cs", "Cn", "Co")), max_size=60))
+
+
+def batch_of(*texts):
+    return pa.record_batch({"text": pa.array(texts, pa.string())})
+
+
+def signals(step, *texts):
+    batch = step(batch_of(*texts))
+    return [{name.removeprefix("signal."): row[name] for name in row if name != "text"} for row in batch.to_pylist()]
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=4))
+@example(["", "\n", "a\n", "\na\n", "a\n\nb\n\na\n\n", ".. ... .... ......", "a b c d e f g h " * 20, "- a\n • b\n…"])
+def test_signals_are_those_of_the_definition(texts):
+    measured = zip(texts, signals(GopherQuality(), *texts), signals(GopherRepetition(), *texts), strict=True)
+    for text, quality, repetition in measured:
+        expected = oracle.quality(text, ENGLISH_STOP_WORDS, BULLETS) | oracle.repetition(text)
+        for name, value in (quality | repetition).items():
+            assert value is None or value == expected[name], (name, text)
+
+
+def test_words_of_scripts_without_spaces_have_no_word_signals_but_keep_those_of_lines():
+    (row,) = signals(GopherQuality(), "これは日本語の文です。\n- 箇条書き")
+    assert row.pop("bullet_line_fraction") == 0.5
+    assert row.pop("ellipsis_line_fraction") == 0.0
+    assert set(row.values()) == {None}
+    (row,) = signals(GopherRepetition(), "ที่นี่\nที่นี่")
+    assert [row[name] for name in NGRAM_SIGNALS] == [None] * 9
+    assert row["dup_line_fraction"] == 0.5
+
+
+def test_a_hundred_times_the_same_five_words_repeat_in_all_but_the_first_place():
+    text = " ".join(["aa bb cc dd ee"] * 100)
+    (row,) = signals(GopherRepetition(), text)
+    assert row["dup_5gram_char_fraction"] == 99 * 10 / len(text)
+    assert row["top_2gram_char_fraction"] == 100 * len("aa bb") / len(text)
+
+
+@pytest.mark.parametrize(("text", "count"), [("...", 1), (".....", 1), ("......", 2), ("x" * 62 + "...", 1), ("…", 1), ("x" * 63 + "…", 1)])
+def test_an_ellipsis_is_counted_where_it_crosses_a_64_byte_block_too(text, count):
+    (row,) = signals(GopherQuality(), text + " word")
+    words = 2 if "x" in text else 1
+    assert math.isclose(row["symbol_word_ratio_ellipsis"], count / words)
+
+
+def test_bullets_and_stop_words_are_settings_of_the_step():
+    step = GopherQuality(stop_words=("der", "die", "das"), bullets=("*",))
+    (row,) = signals(step, "* Der Hund\n- die Katze")
+    assert (row["num_stop_words"], row["bullet_line_fraction"]) == (2, 0.5)

@@ -1,0 +1,68 @@
+"""Candidate pairs, components and survivors by definition, over Python sets. Slow on purpose."""
+
+from collections import defaultdict
+from itertools import product
+
+Link = tuple[int, int]  # (later, earlier)
+
+
+def candidate_pairs(entries: list[tuple[int, int]], max_earlier: int) -> tuple[list[Link], int]:
+    """Pairs (later, earlier) of each bucket of (hash, rank) entries, and how many buckets the cap cut."""
+    buckets: dict[int, set[int]] = defaultdict(set)
+    for hash_value, rank in entries:
+        buckets[hash_value].add(rank)
+    pairs = {
+        (later, earlier)
+        for members in buckets.values()
+        for later in members
+        for earlier in sorted(members)[:max_earlier]
+        if earlier < later
+    }
+    return sorted(pairs), sum(len(members) - 1 > max_earlier for members in buckets.values())
+
+
+def components(size: int, links: list[Link]) -> list[int]:
+    """The smallest node that each node reaches."""
+    smallest = list(range(size))
+    for _ in range(size):
+        for left, right in links:
+            smallest[left] = smallest[right] = min(smallest[left], smallest[right])
+    return smallest
+
+
+def plain_survivors(present: set[int], size: int, links: list[Link], rule: str) -> set[int]:
+    """Which of the `present` documents stay when nobody is in doubt."""
+    links = [link for link in links if present.issuperset(link)]
+    if rule == "component":
+        smallest = components(size, links)
+        return {n for n in present if smallest[n] == n}
+    stay: set[int] = set()
+    for n in sorted(present):
+        if not any((n, earlier) in links for earlier in stay):
+            stay.add(n)
+    return stay
+
+
+def possible_survivors(in_review: list[bool], links: list[Link], rule: str) -> list[tuple[set[int], set[int]]]:
+    """(documents that people leave in, survivors among them), for every way in which people can answer."""
+    doubtful = [n for n, doubt in enumerate(in_review) if doubt]
+    found = []
+    for answers in product((False, True), repeat=len(doubtful)):
+        refused = {n for n, accepted in zip(doubtful, answers, strict=True) if not accepted}
+        present = set(range(len(in_review))) - refused
+        found.append((present, plain_survivors(present, len(in_review), links, rule)))
+    return found
+
+
+def earlier_outcomes(in_review: list[bool], links: list[Link], *, hold: bool) -> list[int]:
+    """The rule `earlier` word by word: 0 stays, 1 removed, 2 held."""
+    outcome: list[int] = []
+    for n, doubt in enumerate(in_review):
+        earlier = sorted({earlier for later, earlier in links if later == n})
+        removes = [e for e in earlier if outcome[e] == 0 and not in_review[e]]
+        unsure = [e for e in earlier if outcome[e] == 2 or (outcome[e] == 0 and in_review[e])]
+        if removes:
+            outcome.append(1)
+        else:
+            outcome.append(2 if unsure and hold and not doubt else 0)
+    return outcome

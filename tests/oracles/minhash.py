@@ -1,0 +1,33 @@
+"""MinHash by definition, in Python integers. Slow on purpose."""
+
+
+def shingles(word_hashes: list[int], ngram: int) -> list[int]:
+    """Every window of `ngram` words: word k rotated left by 13 (ngram - 1 - k) bits, xor, one multiply, top half."""
+    found = set()
+    for first in range(len(word_hashes) - ngram + 1):
+        state = 0
+        for k in range(ngram):
+            turn = 13 * (ngram - 1 - k) % 64
+            word = word_hashes[first + k]
+            state ^= (word << turn | word >> (64 - turn)) % 2**64
+        found.add(state * 0x9E3779B97F4A7C15 % 2**64 >> 32)
+    return sorted(found)
+
+
+def mixed(h: int) -> int:
+    """MurmurHash3's 32-bit finalizer."""
+    h ^= h >> 16
+    h = h * 0x85EBCA6B % 2**32
+    h ^= h >> 13
+    h = h * 0xC2B2AE35 % 2**32
+    return h ^ h >> 16
+
+
+def signature(found: list[int], permutations: list[tuple[int, int]]) -> list[int]:
+    """The smallest image of the shingles under each permutation."""
+    return [min(((a * mixed(h) + b) % 2**32 for h in found), default=2**32 - 1) for a, b in permutations]
+
+
+def chance_of_catching(jaccard: float, *, bands: int, rows: int) -> float:
+    """The chance that two documents share a band: Mining of Massive Datasets, section 3.4.2."""
+    return 1 - (1 - jaccard**rows) ** bands

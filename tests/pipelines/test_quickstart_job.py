@@ -1,0 +1,92 @@
+"""The quickstart's sample shows what it should: languages, copies, broken files, each gate at work."""
+
+from pathlib import Path
+
+import pytest
+
+import gristmill
+from pipelines.rundir import Run
+
+MIN_LANGUAGES = 10
+
+
+@pytest.fixture(scope="module")
+def run(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The finished run of quickstart.yaml."""
+    output = tmp_path_factory.mktemp("quickstart") / "run"
+    return gristmill.run(repository / "pipelines" / "jobs" / "quickstart.yaml", output=str(output))
+
+
+def rows(run: Run, query: str) -> list[tuple[object, ...]]:
+    return run.connect().sql(query).fetchall()
+
+
+@pytest.mark.slow
+def test_every_source_has_survivors_and_every_gate_drops_something(run: Run):
+    kept = {source for (source,) in rows(run, "SELECT DISTINCT source FROM decisions WHERE state = 'kept'")}
+    assert kept == {"books", "law", "rights", "questions", "code", "web", "sentences", "broken"}
+    gates = rows(run, "SELECT DISTINCT split_part(decided_by, '/', 1) FROM decisions WHERE state = 'dropped'")
+    assert {gate for (gate,) in gates} >= {
+        "substance",
+        "language",
+        "quality",
+        "repetition",
+        "answers",
+        "short",
+        "dedup",
+    }
+
+
+@pytest.mark.slow
+def test_ten_languages_survive_in_texts_of_some_length(run: Run):
+    found = rows(run, 'SELECT DISTINCT "signal.language" FROM documents WHERE length(text) > 1000')
+    assert len(found) >= MIN_LANGUAGES, found
+
+
+@pytest.mark.slow
+def test_the_planted_copies_are_found_and_name_their_survivor(run: Run):
+    exact = rows(
+        run,
+        "SELECT count(*) FROM decisions d JOIN measured m USING (doc_id) JOIN measured s ON s.doc_id = d.survivor_id "
+        "WHERE d.decided_by = 'dedup/exact' AND (m.url LIKE '%.m.wiki.example/%' OR s.url LIKE '%.m.wiki.example/%')",
+    )
+    assert exact == [(12,)], "twelve pages have an equal copy under a mobile URL"
+    near = rows(
+        run,
+        "SELECT count(*) FROM decisions d JOIN measured m USING (doc_id) JOIN measured s ON s.doc_id = d.survivor_id "
+        "WHERE d.decided_by = 'dedup/near' AND (m.url LIKE '%mirror.example%' OR s.url LIKE '%mirror.example%') "
+        "AND d.link_jaccard BETWEEN 0.7 AND 1",
+    )
+    assert near[0][0] >= 4, f"six pages have a copy with a paragraph cut; {near[0][0]} were found"
+
+
+@pytest.mark.slow
+def test_editions_of_one_book_leave_one(run: Run):
+    editions = rows(run, "SELECT count(*) FROM documents WHERE source = 'books' AND path LIKE 'alice%'")
+    assert editions == [(1,)]
+
+
+@pytest.mark.slow
+def test_broken_files_become_dead_letters_with_reasons_and_the_rest_goes_on(run: Run):
+    letters = rows(run, "SELECT path, reason FROM dead_letter")
+    assert {source for (source,) in rows(run, "SELECT DISTINCT source FROM dead_letter")} == {"broken"}
+    found = {str(path): str(reason) for path, reason in letters}
+    assert found["bad.parquet"] == "bad_parquet"
+    assert found["truncated.jsonl.gz"] == "truncated"
+    assert found["deep_nesting.jsonl"] == "too_deep"
+    assert found["binary.bin.txt"] == "binary"
+
+
+@pytest.mark.slow
+def test_documents_near_a_threshold_wait_for_people(run: Run):
+    reasons = rows(run, "SELECT DISTINCT unnest(review_reasons) FROM decisions WHERE state = 'review'")
+    assert any("language_score" in str(reason) for (reason,) in reasons), reasons
+
+
+@pytest.mark.slow
+def test_the_shards_hold_both_stages_and_a_held_out_split(run: Run):
+    shards = gristmill.open_shards(run.store.uri)
+    shards.verify()
+    stages = set(shards.columns(0, len(shards), ["stage"])["stage"].to_pylist())
+    assert stages == {"warmup", "random"}
+    assert rows(run, "SELECT count(*) > 0 FROM decisions WHERE split = 'validation'") == [(True,)]

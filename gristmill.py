@@ -35,7 +35,9 @@ class FirstRow:
     documents: list[str]
 
 
-def run(spec: str | Path, *, output: str | None = None, limit: int | None = None, settings: Sequence[str] = ()) -> "Run":
+def run(
+    spec: str | Path, *, output: str | None = None, limit: int | None = None, settings: Sequence[str] = ()
+) -> "Run":
     """Runs a spec file to its end, going on where it stopped, and returns the run.
 
     Args:

@@ -104,6 +104,7 @@ class Sample(TypedDict):
     decided_by: str | None
     failed: list[Failure]
     review_reasons: list[str]
+    survivor_id: str | None
     language: str | None
     num_chars: int
     excerpt: str

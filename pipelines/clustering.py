@@ -178,9 +178,16 @@ def _follow(
     jaccard_R: NDArray[np.float64],
     survivor_R: NDArray[np.int64],
 ) -> None:
-    """Gives later copies of a text the fate of the first: removed with it or for it, held where it is undecided."""
+    """Gives later copies of a text the fate of the first.
+
+    Where the first stays undisputed they are removed for it; where it was removed for another, so are they, by the same
+    link (equal texts have equal similarities); where it is undecided they are held, unless people see them anyway.
+    """
     first = group_R[twins]
+    gone = outcome_R[first] == REMOVED
     undecided = (outcome_R[first] == HELD) | ((outcome_R[first] == STAYS) & (state_R[first] == IN_REVIEW))
-    outcome_R[twins] = np.where(undecided, HELD, REMOVED)
-    kind_R[twins], jaccard_R[twins] = EXACT, 1.0
-    survivor_R[twins] = np.where(outcome_R[first] == REMOVED, survivor_R[first], first)
+    waits = np.where(state_R[twins] == IN_REVIEW, STAYS, HELD)
+    outcome_R[twins] = np.where(undecided, waits, REMOVED)
+    kind_R[twins] = np.where(gone, kind_R[first], EXACT)
+    jaccard_R[twins] = np.where(gone, jaccard_R[first], 1.0)
+    survivor_R[twins] = np.where(gone, survivor_R[first], first)

@@ -87,6 +87,7 @@ def run_job(
     plan = plan_run(spec, root=root, limit=limit)
     store = Store(output or f"runs/{spec.job}-{plan.fingerprint[:8]}")
     with run_lock(store):
+        store.sweep()
         done = _claim(store, plan)
         if done is not None:
             return RunResult(run=store, fingerprint=plan.fingerprint, counts=done, reused=True)

@@ -168,6 +168,8 @@ def collected_links(store: Store) -> tuple[NDArray[np.int64], NDArray[np.int64],
     tables = [read_part(store, name) for name in store.names("work/links", ".parquet")]
     table = pa.concat_tables([FOUND.empty_table(), *tables])
     later, earlier, jaccard = (table[name].to_numpy() for name in FOUND.names)
-    _, first = np.unique(np.stack((later, earlier), axis=1), axis=0, return_index=True)
+    pair = later << 32 | earlier  # ranks are below 2^32
+    order = np.argsort(pair, kind="stable")
+    first = order[np.concatenate(([True], pair[order[1:]] != pair[order[:-1]]))[: order.size]]
     hot = sum(int(store.read(name)) for name in store.names("work/links", ".hot"))
     return later[first], earlier[first], jaccard[first], hot

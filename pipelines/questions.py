@@ -123,6 +123,7 @@ def _sample(row: MeasuredRow, decision: DecisionRow, chars: int) -> Sample:
         decided_by=decision["decided_by"],
         failed=decision["failed"],
         review_reasons=decision["review_reasons"],
+        survivor_id=decision["survivor_id"].hex() if decision["survivor_id"] else None,
         language=cast(str | None, _values(row).get("signal.language")),
         num_chars=len(text),
         excerpt=text[:chars],

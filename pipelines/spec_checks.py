@@ -41,7 +41,8 @@ RANGES: dict[str, Range] = {
 
 MAX_PERMUTATIONS = 1024
 LOCAL_RUNNERS = frozenset({"FnApiRunner", "BundleBasedDirectRunner", "DirectRunner"})
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+_NAME = re.compile(NAME_PATTERN)
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _NAMED = re.compile(r"^(inputs|gates)\.[^.]+")
 _INDEX = re.compile(r"\[\d+\]")
@@ -62,7 +63,7 @@ def expected(kind: object, path: str) -> str:
     bounds = range_of(path)
     if bounds is None:
         return str(name)
-    low, high = (_size(int(bound)) if is_size else _number(bound) for bound in bounds)
+    low, high = (size_text(int(bound)) if is_size else _number(bound) for bound in bounds)
     return f"{name} in [{low}, {high}]" if bounds[1] < math.inf else f"{name} of at least {low}"
 
 
@@ -89,7 +90,8 @@ def _number(value: float) -> str:
     return str(int(value)) if math.isfinite(value) and value == int(value) else repr(value)
 
 
-def _size(value: int) -> str:
+def size_text(value: int) -> str:
+    """Returns a size as a spec may write it, e.g. `64MiB`; as a plain number where no unit divides it."""
     for exponent, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
         if value % (1 << exponent) == 0:
             return f"{value >> exponent}{unit}"

@@ -19,8 +19,10 @@ from pyarrow import fs
 
 from curation.errors import GristmillError, InputError
 from pipelines.faults import reach
+from pipelines.inputs.locations import remote
 
 CHUNK_BYTES = 1 << 20
+TEMPORARY = ".tmp-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,7 @@ class Store:
         """Returns the file system and the path of the root in it."""
         if self.is_local:
             return fs.LocalFileSystem(), str(Path(self.uri).absolute())
-        filesystem, path = fs.FileSystem.from_uri(self.uri)
-        return filesystem, path.rstrip("/")
+        return remote(self.uri)
 
     def local_path(self, name: str = "") -> Path:
         """Returns the local path of `name`.
@@ -149,7 +150,7 @@ class Store:
     def _publish_local(self, name: str, same: Written | None) -> Iterator[HashingFile]:
         path = self.local_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".tmp-{secrets.token_hex(8)}-{path.name}")
+        temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}-{path.name}")
         try:
             with temporary.open("xb") as raw:
                 file = HashingFile(raw)
@@ -177,8 +178,15 @@ class Store:
             _check_same(file, same)
             return
         filesystem, root = self.resolve()
-        with filesystem.open_output_stream(f"{root}/{name}") as stream:
+        with filesystem.open_output_stream(f"{root}/{name}", compression=None) as stream:
             yield HashingFile(stream)
+
+    def sweep(self) -> None:
+        """Deletes temporary files that killed writers left; only under the run's lock."""
+        if self.is_local:
+            for path in self.local_path().rglob(f"{TEMPORARY}*"):
+                if path.is_file():
+                    path.unlink()
 
     def remove(self, folder: str) -> None:
         """Deletes `folder` and all in it, if it is there."""
@@ -203,7 +211,7 @@ def _check_same(file: HashingFile, same: Written) -> None:
 
 
 def _is_temporary(name: str) -> bool:
-    return name.rsplit("/", 1)[-1].startswith(".tmp-")
+    return name.rsplit("/", 1)[-1].startswith(TEMPORARY)
 
 
 def _sync_folder(folder: Path) -> None:

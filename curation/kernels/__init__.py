@@ -39,7 +39,7 @@ def _folder_of_user() -> Path:
 
 def cache_folder() -> Path | None:
     """Returns the folder for compiled kernels, made if missing (mode 0700); None if none can be written."""
-    if configured := numba.config.CACHE_DIR:
+    if configured := numba.config.CACHE_DIR:  # type: ignore[attr-defined]
         return Path(configured)
     try:
         folder = _folder_of_user() / "kernels" / digest_of_kernels()
@@ -57,7 +57,7 @@ def _configure() -> bool:
         message = "no writable cache folder: kernels compile anew in each process (set NUMBA_CACHE_DIR)"
         warnings.warn(message, RuntimeWarning, stacklevel=2)
         return False
-    numba.config.CACHE_DIR = str(folder)
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
     return True
 
 

@@ -88,7 +88,8 @@ def _symbols(values, offsets_N1, counts_N6):  # type: ignore[no-untyped-def]
         begin, end = np.uint64(offsets_N1[n]), np.uint64(offsets_N1[n + ONE])
         hashes, ellipses = Z, Z
         run, after = Z, Z  # dots of the current run, modulo 3, and where its next dot would be
-        for at in range(begin, end, np.uint64(64)):
+        for block in range((end - begin + LAST) >> SIX):
+            at = begin + (np.uint64(block) << SIX)
             source, index = values, at
             if at + np.uint64(64) > end:
                 tail[:] = 0
@@ -148,7 +149,7 @@ def _is_bullet(values, begin, end, bullet_K, size_K):  # type: ignore[no-untyped
 
 
 @kernel
-def _lines(values, offsets_N1, newline_K, newline_offsets_N1, bullet_K, size_K, counts_N6):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917
+def _lines(values, offsets_N1, newline_K, newline_offsets_N1, bullet_K, size_K, counts_N6):  # type: ignore[no-untyped-def]
     """Counts lines, those that begin with a bullet and those that end in an ellipsis."""
     for n in range(np.uint64(offsets_N1.size - 1)):
         begin, end = np.uint64(offsets_N1[n]), np.uint64(offsets_N1[n + ONE])

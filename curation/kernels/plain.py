@@ -10,7 +10,7 @@ def _mask(bits: NDArray[np.bool_]) -> np.uint64:
     return np.uint64(int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little"))
 
 
-def classify(source: Bytes, index: int, target: Bytes, target_index: int) -> tuple[np.uint64, ...]:
+def classify(source: Bytes, index: np.uint64, target: Bytes, target_index: np.uint64) -> tuple[np.uint64, ...]:
     """See `curation.kernels.vector.classify`."""
     block = source[int(index) : int(index) + 64].astype(np.int64)
     upper = (block >= ord("A")) & (block <= ord("Z"))
@@ -24,12 +24,12 @@ def classify(source: Bytes, index: int, target: Bytes, target_index: int) -> tup
     return tuple(_mask(bits) for bits in (word, digit, block == 10, lead, ideograph, table))
 
 
-def mask_of_byte(source: Bytes, index: int, byte: int) -> np.uint64:
+def mask_of_byte(source: Bytes, index: np.uint64, byte: np.uint8) -> np.uint64:
     """See `curation.kernels.vector.mask_of_byte`."""
     return _mask(source[int(index) : int(index) + 64] == byte)
 
 
-def load_u64(source: Bytes, index: int) -> np.uint64:
+def load_u64(source: Bytes, index: np.uint64) -> np.uint64:
     """See `curation.kernels.vector.load_u64`."""
     return np.uint64(int.from_bytes(source[int(index) : int(index) + 8].tobytes(), "little"))
 

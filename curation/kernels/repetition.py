@@ -60,8 +60,10 @@ def _hash_of(values, begin, end):  # type: ignore[no-untyped-def]
     size = end - begin
     mixed = SEED_B ^ size
     if size >= SIXTEEN:
-        for at in range(begin, end - SIXTEEN, SIXTEEN):
+        at = begin
+        while at + SIXTEEN < end:
             mixed = multiply(load_u64(values, at) ^ SEED_A, load_u64(values, at + EIGHT) ^ mixed)
+            at += SIXTEEN
         head, tail = load_u64(values, end - SIXTEEN), load_u64(values, end - EIGHT)
     elif size >= EIGHT:
         head, tail = load_u64(values, begin), load_u64(values, end - EIGHT)
@@ -82,7 +84,7 @@ def _chars(values, begin, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _add_piece(values, begin, end, table, mask, row, column):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917
+def _add_piece(values, begin, end, table, mask, row, column):  # type: ignore[no-untyped-def]
     """Counts one line or paragraph in row[column], and if it was seen before in the two columns after."""
     row[column] += 1
     key = _hash_of(values, begin, end) | ONE  # 0 marks an empty slot
@@ -108,7 +110,7 @@ def _lines(values, offsets_N1, newline_K, newline_offsets_N1, counts_N15):  # ty
 
 
 @kernel
-def _lines_of_document(values, begin, end, newlines, tables_2T, row):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917
+def _lines_of_document(values, begin, end, newlines, tables_2T, row):  # type: ignore[no-untyped-def]
     size = _capacity(np.uint64(newlines.size + 2))
     mask = size - ONE
     tables_2T[:, :size] = Z
@@ -151,7 +153,7 @@ def _ngrams(hash_W, chars_W, word_offsets_N1, counts_N15):  # type: ignore[no-un
 
 
 @kernel
-def _cascade(hash_M, chars_M, gram_W, position_W, slot_W, table, row):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917
+def _cascade(hash_M, chars_M, gram_W, position_W, slot_W, table, row):  # type: ignore[no-untyped-def]
     """Fills columns NGRAMS... for one document of M words."""
     num_words = np.uint64(hash_M.size)
     for i in range(num_words):
@@ -172,7 +174,7 @@ def _cascade(hash_M, chars_M, gram_W, position_W, slot_W, table, row):  # type: 
 
 
 @kernel
-def _count(hash_M, gram_W, position_C, slot_W, table, n):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917
+def _count(hash_M, gram_W, position_C, slot_W, table, n):  # type: ignore[no-untyped-def]
     """Extends the grams at C candidate positions by the n-th word and counts them; keeps each one's slot."""
     size = _capacity(np.uint64(position_C.size))
     mask = size - ONE
@@ -192,7 +194,7 @@ def _count(hash_M, gram_W, position_C, slot_W, table, n):  # type: ignore[no-unt
 
 @kernel
 def _sum_chars(chars_M, begin, n):  # type: ignore[no-untyped-def]
-    total = 0
+    total = np.int64(0)
     for i in range(begin, begin + n):
         total += np.int64(chars_M[i])
     return total

@@ -6,13 +6,18 @@ first and last byte through the checked path first (otherwise LLVM removes those
 JIT off the same names are plain Python.
 """
 
+# mypy: allow-untyped-calls
+
+from collections.abc import Callable
+
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-from curation.kernels import kernel
+from curation.kernels import kernel, plain
+from curation.kernels.plain import Bytes
 
 BLOCK = 64
 """Bytes that one classification covers: one bit each in a uint64."""
@@ -68,7 +73,8 @@ def _byte_mask_ir(typing_context, source, index, byte):  # type: ignore[no-untyp
         one = builder.insert_element(ir.Constant(BYTES, ir.Undefined), args[2], ir.Constant(ir.IntType(32), 0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), BLOCK), [0] * BLOCK)
         return builder.bitcast(
-            builder.icmp_unsigned("==", block, builder.shuffle_vector(one, ir.Constant(BYTES, ir.Undefined), zeros)), I64
+            builder.icmp_unsigned("==", block, builder.shuffle_vector(one, ir.Constant(BYTES, ir.Undefined), zeros)),
+            I64,
         )
 
     return signature, codegen
@@ -109,44 +115,54 @@ def _lowest_ir(typing_context, mask):  # type: ignore[no-untyped-def]
     return signature, lambda context, builder, signature, args: builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
 
 
-if numba.config.DISABLE_JIT:
-    from curation.kernels.plain import classify, count_bits, load_u64, lowest_bit, mask_of_byte, multiply
-else:
+@kernel
+def _classify(source, index, target, target_index):  # type: ignore[no-untyped-def]
+    """Lowers A-Z of 64 bytes into `target`; returns masks (word, digit, newline, lead, ideograph, table).
 
-    @kernel
-    def classify(source, index, target, target_index):  # type: ignore[no-untyped-def]
-        """Lowers A-Z of 64 bytes into `target`; returns masks (word, digit, newline, lead, ideograph, table).
+    `lead`: bytes that begin a character. `ideograph`: leads E5..E9, always Han. `table`: other leads of
+    characters above ASCII, whose class has to be looked up.
+    """
+    source[index], source[index + np.uint64(63)]
+    target[target_index], target[target_index + np.uint64(63)]
+    return _classify_ir(source, index, target, target_index)  # type: ignore[call-arg]
 
-        `lead`: bytes that begin a character. `ideograph`: leads E5..E9, always Han. `table`: other leads of
-        characters above ASCII, whose class has to be looked up.
-        """
-        source[index], source[index + np.uint64(63)]
-        target[target_index], target[target_index + np.uint64(63)]
-        return _classify_ir(source, index, target, target_index)
 
-    @kernel
-    def mask_of_byte(source, index, byte):  # type: ignore[no-untyped-def]
-        """Returns uint64: bit i is set where source[index + i] == byte."""
-        source[index], source[index + np.uint64(63)]
-        return _byte_mask_ir(source, index, byte)
+@kernel
+def _mask_of_byte(source, index, byte):  # type: ignore[no-untyped-def]
+    """Returns uint64: bit i is set where source[index + i] == byte."""
+    source[index], source[index + np.uint64(63)]
+    return _byte_mask_ir(source, index, byte)  # type: ignore[call-arg]
 
-    @kernel
-    def load_u64(source, index):  # type: ignore[no-untyped-def]
-        """Returns eight bytes from `index` as a little-endian uint64."""
-        source[index], source[index + np.uint64(7)]
-        return _load_ir(source, index)
 
-    @kernel
-    def multiply(left, right):  # type: ignore[no-untyped-def]
-        """Returns high xor low half of the 128-bit product: the mixer of wyhash and xxh3."""
-        return _multiply_ir(left, right)
+@kernel
+def _load_u64(source, index):  # type: ignore[no-untyped-def]
+    """Returns eight bytes from `index` as a little-endian uint64."""
+    source[index], source[index + np.uint64(7)]
+    return _load_ir(source, index)  # type: ignore[call-arg]
 
-    @kernel
-    def count_bits(mask):  # type: ignore[no-untyped-def]
-        """Returns the number of set bits."""
-        return _count_ir(mask)
 
-    @kernel
-    def lowest_bit(mask):  # type: ignore[no-untyped-def]
-        """Returns the index of the lowest set bit; 64 if none is set."""
-        return _lowest_ir(mask)
+@kernel
+def _multiply(left, right):  # type: ignore[no-untyped-def]
+    """Returns high xor low half of the 128-bit product: the mixer of wyhash and xxh3."""
+    return _multiply_ir(left, right)  # type: ignore[call-arg]
+
+
+@kernel
+def _count_bits(mask):  # type: ignore[no-untyped-def]
+    """Returns the number of set bits."""
+    return _count_ir(mask)  # type: ignore[call-arg]
+
+
+@kernel
+def _lowest_bit(mask):  # type: ignore[no-untyped-def]
+    """Returns the index of the lowest set bit; 64 if none is set."""
+    return _lowest_ir(mask)  # type: ignore[call-arg]
+
+
+_JIT = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+classify: Callable[[Bytes, np.uint64, Bytes, np.uint64], tuple[np.uint64, ...]] = _classify if _JIT else plain.classify
+mask_of_byte: Callable[[Bytes, np.uint64, np.uint8], np.uint64] = _mask_of_byte if _JIT else plain.mask_of_byte
+load_u64: Callable[[Bytes, np.uint64], np.uint64] = _load_u64 if _JIT else plain.load_u64
+multiply: Callable[[np.uint64, np.uint64], np.uint64] = _multiply if _JIT else plain.multiply
+count_bits: Callable[[np.uint64], np.uint64] = _count_bits if _JIT else plain.count_bits
+lowest_bit: Callable[[np.uint64], np.uint64] = _lowest_bit if _JIT else plain.lowest_bit

@@ -66,7 +66,9 @@ def words(values: Bytes, offsets_N1: Counts) -> WordArrays:
     longest = int(sizes_N.max(initial=0))
     capacity = (num_bytes + num_documents) // 2 + 80  # a word and a gap take two bytes; 80: written past the last
     out = WordArrays(
-        *(np.empty(capacity, dtype=np.uint32) for _ in range(3)),
+        start_W=np.empty(capacity, dtype=np.uint32),
+        length_W=np.empty(capacity, dtype=np.uint32),
+        chars_W=np.empty(capacity, dtype=np.uint32),
         hash_W=np.empty(capacity, dtype=np.uint64),
         word_offsets_N1=np.zeros(num_documents + 1, dtype=np.int64),
         newline_K=np.empty(num_bytes + 80, dtype=np.uint32),
@@ -100,7 +102,7 @@ def check_documents(values: Bytes, offsets_N1: Counts) -> None:
 
 
 @kernel
-def _words(  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917
+def _words(  # type: ignore[no-untyped-def]
     values,
     offsets_N1,
     table,
@@ -134,7 +136,7 @@ def _words(  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917
 
 
 @kernel
-def _classify(values, begin, size, lowered, mask_B8, tail):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917
+def _classify(values, begin, size, lowered, mask_B8, tail):  # type: ignore[no-untyped-def]
     """Fills `lowered` (from PAD) and the masks of one document; returns whether it is all ASCII."""
     full = size >> SIX
     above = Z
@@ -256,7 +258,7 @@ def _list(bits, base, out, index):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _bounds(size, blocks, mask_B8, start_W, end_W, first, counts_4):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917
+def _bounds(size, blocks, mask_B8, start_W, end_W, first, counts_4):  # type: ignore[no-untyped-def]
     """Writes the words' first bytes and ends (exclusive) from index `first`; returns the index after the last."""
     started, ended = first, first
     before = Z  # bit 0: the last byte of the block before is in a word
@@ -302,7 +304,7 @@ def _continuations(bytes_8):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _hashes(lowered, ascii_only, start_W, length_W, chars_W, hash_W, first, last):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917
+def _hashes(lowered, ascii_only, start_W, length_W, chars_W, hash_W, first, last):  # type: ignore[no-untyped-def]
     """Turns ends into lengths and hashes the lower-cased bytes of words first..last."""
     for j in range(first, last):
         p = PAD + np.uint64(start_W[j])

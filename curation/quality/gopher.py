@@ -25,8 +25,10 @@ from curation.kernels.repetition import (
     DUP_LINES,
     DUP_PARAGRAPH_CHARS,
     DUP_PARAGRAPHS,
+    MAX_NGRAM,
     NGRAMS,
     PARAGRAPHS,
+    TOP_NGRAM,
     repetition_counts,
 )
 from curation.kernels.repetition import LINES as REPETITION_LINES
@@ -54,7 +56,7 @@ DUPLICATES = (
     "dup_line_char_fraction",
     "dup_paragraph_char_fraction",
 )
-NGRAM_SIGNALS = tuple(f"{'top' if n <= 4 else 'dup'}_{n}gram_char_fraction" for n in range(2, 11))
+NGRAM_SIGNALS = tuple(f"{'top' if n <= TOP_NGRAM else 'dup'}_{n}gram_char_fraction" for n in range(2, MAX_NGRAM + 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

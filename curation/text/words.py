@@ -131,11 +131,12 @@ def text_buffers(array: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]
     _, offsets, values = array.buffers()
     width = np.dtype(np.int64 if pa.types.is_large_string(array.type) else np.int32)
     if len(array) == 0:
-        return np.zeros(0, dtype=np.uint8), np.zeros(1, dtype=np.int64)
+        return np.frombuffer(b"", dtype=np.uint8), np.zeros(1, dtype=np.int64)
     offsets_N1 = np.frombuffer(offsets, dtype=width, count=len(array) + 1, offset=array.offset * width.itemsize)
     if array.null_count and int(np.diff(offsets_N1)[array.is_null().to_numpy(zero_copy_only=False)].sum()):
         return text_buffers(array.fill_null(""))
-    text = np.frombuffer(values, dtype=np.uint8) if values else np.zeros(0, dtype=np.uint8)
+    text = np.frombuffer(values or b"", dtype=np.uint8)
+    text.setflags(write=False)  # also where Arrow's buffer is mutable: one array type, one compiled kernel
     return text, offsets_N1.astype(np.int64)
 
 

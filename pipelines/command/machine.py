@@ -14,7 +14,7 @@ def warm() -> None:
     """
     from curation.kernels.warming import warm as compile_kernels  # noqa: PLC0415
 
-    say("compiling kernels (about half a minute the first time) ...")
+    say("compiling kernels (about a minute the first time) ...")
     compile_kernels()
     say("kernels are ready")
 
@@ -22,7 +22,7 @@ def warm() -> None:
 @click.command()
 @json_option
 def doctor(as_json: bool) -> None:
-    """Says whether this machine is ready.
+    """Says whether all that a run needs is there: Python, packages, memory, disk, folders, the language model.
 
     Example: gristmill doctor
     """

@@ -2,10 +2,12 @@
 
 import contextlib
 import importlib
+import logging
 import os
 import shlex
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
@@ -31,7 +33,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Jobs": {
         "init": Entry(module="init", does="Look at files and write a spec.", example="init 'data/*.jsonl.gz'"),
         "run": Entry(module="run", does="Run a spec, or plain paths; go on where it stopped.", example="run job.yaml"),
-        "validate": Entry(module="specs", does="Check a spec and its files; start nothing.", example="validate job.yaml"),
+        "validate": Entry(
+            module="specs", does="Check a spec and its files; start nothing.", example="validate job.yaml"
+        ),
         "schema": Entry(module="specs", does="Print the JSON Schema of specs.", example="schema > job.schema.json"),
     },
     "Runs (RUN is a run directory; the newest under ./runs if not given)": {
@@ -43,7 +47,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Tokenizers": {
         "tokenizer": Entry(
-            module="tokenizer", does="Train one on the kept text of a run.", example="tokenizer train RUN -o tokenizer.json"
+            module="tokenizer",
+            does="Train one on the kept text of a run.",
+            example="tokenizer train RUN -o tokenizer.json",
         ),
     },
     "This machine": {
@@ -90,6 +96,7 @@ def cli() -> None:
 
 def main() -> int:
     """Runs the command line and returns its exit code."""
+    logging.basicConfig(level=logging.ERROR)  # Beam warns of extras that nobody asked for
     found = shadowed_package()
     if found is not None:
         say(f"error: {found}")
@@ -98,42 +105,74 @@ def main() -> int:
         code = cli(standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except BaseException as error:  # noqa: BLE001 - the one place where any error becomes a message and a code
+    except BaseException as error:  # the one place where any error becomes a message and a code
         return _told(error)
 
 
 def _told(error: BaseException) -> int:
     """Tells the user what went wrong; returns the exit code."""
-    if isinstance(error, GristmillError):
-        say(f"error: {error}")
-        return error.exit_code
-    if isinstance(error, click.ClickException):
-        say(_usage(error))
-        return USAGE
-    if isinstance(error, click.exceptions.Exit | SystemExit):
-        return error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else getattr(error, "exit_code", FAILED)
-    if isinstance(error, click.Abort | KeyboardInterrupt):
-        say(f"interrupted; what is written stays. To go on:\n  gristmill {shlex.join(sys.argv[1:])}")
-        return INTERRUPTED
-    if isinstance(error, BrokenPipeError):  # the reader of our output went away, as `head` does
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in EXTRAS:
-        say(f"error: {error.name} is missing: pip install 'gristmill[{EXTRAS[str(error.name).partition('.')[0]]}]'")
-        return FAILED
-    if isinstance(error, OSError):
-        say(f"error: {error.filename or 'this machine'}: {error.strerror or error}")
-        return FAILED
-    say("".join(traceback.format_exception(error)).rstrip())
-    say("error: this is a defect of gristmill; please report it with the lines above")
-    return FAILED
+    message, code = next(handle(error) for kinds, handle in HANDLERS if isinstance(error, kinds))
+    if message:
+        say(message)
+    return code
 
 
-def _usage(error: click.ClickException) -> str:
+def _ours(error: BaseException) -> tuple[str, int]:
+    return f"error: {error}", getattr(error, "exit_code", FAILED)
+
+
+def _left(error: BaseException) -> tuple[str, int]:
+    code = getattr(error, "exit_code", getattr(error, "code", FAILED))
+    return "", code if isinstance(code, int) else FAILED
+
+
+def _interrupted(error: BaseException) -> tuple[str, int]:
+    return f"interrupted; what is written stays. To go on:\n  gristmill {shlex.join(sys.argv[1:])}", INTERRUPTED
+
+
+def _reader_left(error: BaseException) -> tuple[str, int]:
+    """The reader of our output went away, as `head` does: say nothing, and let nothing be flushed at exit."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return "", FAILED
+
+
+def _missing_module(error: BaseException) -> tuple[str, int]:
+    name = str(getattr(error, "name", "")).partition(".")[0]
+    extra = f"[{EXTRAS[name]}]" if name in EXTRAS else ""
+    return f"error: the Python package {name!r} is missing: pip install 'gristmill{extra}'", FAILED
+
+
+def _refused(error: BaseException) -> tuple[str, int]:
+    named = getattr(error, "filename", None) or "this machine"
+    return f"error: {named}: {getattr(error, 'strerror', None) or error}", FAILED
+
+
+def _defect(error: BaseException) -> tuple[str, int]:
+    lines = "".join(traceback.format_exception(error))
+    return f"{lines}error: this is a defect of gristmill; please report it with the lines above", FAILED
+
+
+def _usage(error: BaseException) -> tuple[str, int]:
+    assert isinstance(error, click.ClickException), "the handler of click's errors"
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message(), USAGE
     context = getattr(error, "ctx", None)
     usage = f"{context.get_usage()}\n" if context is not None else ""
-    return f"{usage}error: {error.format_message()}"
+    return f"{usage}error: {error.format_message()}", USAGE
+
+
+HANDLERS: tuple[tuple[tuple[type[BaseException], ...], Callable[[BaseException], tuple[str, int]]], ...] = (
+    ((GristmillError,), _ours),
+    ((click.ClickException,), _usage),
+    ((click.exceptions.Exit, SystemExit), _left),
+    ((click.Abort, KeyboardInterrupt), _interrupted),
+    ((BrokenPipeError,), _reader_left),
+    ((ModuleNotFoundError,), _missing_module),
+    ((OSError,), _refused),
+    ((BaseException,), _defect),
+)
+"""What is said about an error, and the exit code; the first entry that fits."""
 
 
 if __name__ == "__main__":

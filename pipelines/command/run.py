@@ -32,7 +32,9 @@ FUNNEL = (
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N documents, always the same ones.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one key of the spec; recorded.")
 @json_option
-def run(what: tuple[str, ...], output: str | None, limit: int | None, settings: tuple[str, ...], as_json: bool) -> None:
+def run(
+    *, what: tuple[str, ...], output: str | None, limit: int | None, settings: tuple[str, ...], as_json: bool
+) -> None:
     """Curates what a SPEC describes, or plain PATHs with default settings.
 
     The same command again goes on where an earlier one stopped, and does nothing to a finished run.

@@ -29,5 +29,3 @@ def others(name: str) -> list[str]:
     """Returns the installed distributions besides gristmill that hold a top-level package `name`."""
     found = metadata.packages_distributions().get(name, [])
     return sorted({item for item in found if item.lower() != "gristmill"} - {""})
-
-

@@ -1,6 +1,7 @@
 """What the command says: data on stdout, talk on stderr, and nothing from data without `visible`."""
 
 import json
+from collections.abc import Sequence
 
 import click
 
@@ -28,12 +29,16 @@ def _plain(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
-    """Returns rows (each of as many cells) as columns two spaces apart; numbers are aligned right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(_cell(cell, width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+def table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Returns rows (each of as many cells) as columns two spaces apart.
+
+    A column whose cells below the first are all numbers is aligned right.
+    """
+    columns = [_aligned(column) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True))
 
 
-def _cell(cell: str, width: int) -> str:
-    return cell.rjust(width) if cell and NUMERIC.issuperset(cell) else cell.ljust(width)
+def _aligned(cells: tuple[str, ...]) -> list[str]:
+    width = max(map(len, cells))
+    is_numeric = all(cell and NUMERIC.issuperset(cell) for cell in cells[1:])
+    return [cell.rjust(width) if is_numeric else cell.ljust(width) for cell in cells]

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from pipelines.command.choosing import json_option
-from pipelines.command.speaking import show, show_json
+from pipelines.command.speaking import show, show_json, table
 
 
 @click.command()
@@ -13,28 +13,31 @@ from pipelines.command.speaking import show, show_json
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one key of the spec.")
 @json_option
 def validate(spec: Path, settings: tuple[str, ...], as_json: bool) -> None:
-    """Checks a spec, its gates and its input files, and starts nothing.
+    """Checks a SPEC, that its gates read what is measured, and that its files are there. Starts nothing.
 
     Example: gristmill validate job.yaml
     """
-    from pipelines.run_plan import plan_run  # noqa: PLC0415
+    from pipelines.preflight import examine  # noqa: PLC0415
     from pipelines.spec_file import load_spec  # noqa: PLC0415
 
-    job = load_spec(spec, settings=settings)
-    plan = plan_run(job, root=spec.parent)
-    facts = {"job": job.job, "fingerprint": plan.fingerprint, "files": len(plan.files), "units": len(plan.units)}
+    found = examine(load_spec(spec, settings=settings), root=spec.parent)
     if as_json:
-        show_json(facts | {"bytes": plan.input_bytes})
-    else:
-        show(f"{spec}: valid. {len(plan.files)} files, {plan.input_bytes:,} bytes, {len(plan.units)} work units.")
+        show_json({"spec": str(spec), "inputs": [item.facts() for item in found]})
+        return
+    rows: list[tuple[str, ...]] = [("input", "files", "bytes", "formats", "problems")]
+    for item in found:
+        rows.append(
+            (item.name, f"{item.files:,}", f"{item.bytes:,}", ", ".join(item.formats), ", ".join(item.problems))
+        )
+    show(f"{spec}: valid\n{table(rows)}")
 
 
 @click.command()
-@click.option("--markdown", is_flag=True, help="The reference page of docs/ instead of JSON Schema.")
+@click.option("--markdown", is_flag=True, help="The reference page docs/spec.md instead of JSON Schema.")
 def schema(markdown: bool) -> None:
-    """Prints the JSON Schema of specs.
+    """Prints the JSON Schema of specs, for editors and other tools.
 
-    Example: gristmill schema > spec.schema.json
+    Example: gristmill schema > job.schema.json
     """
     from pipelines.spec_schema import json_schema, markdown_reference  # noqa: PLC0415
 

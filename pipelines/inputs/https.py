@@ -22,6 +22,7 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
         if not newurl.lower().startswith("https://"):
+            fp.close()
             raise urllib.error.URLError(f"redirected to {strip_credentials(newurl)}, which is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -29,7 +30,11 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
 def _request(url: str, method: str) -> BinaryIO:
     opener = urllib.request.build_opener(_OnlyHttps)
     request = urllib.request.Request(url, method=method, headers={"User-Agent": "gristmill"})  # noqa: S310 - https only
-    return cast("BinaryIO", opener.open(request, timeout=TIMEOUT_SECONDS))
+    try:
+        return cast("BinaryIO", opener.open(request, timeout=TIMEOUT_SECONDS))
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+        raise OSError(str(error)) from None
 
 
 def head_of(url: str) -> int:

@@ -64,14 +64,15 @@ def remote(location: str) -> tuple[pafs.FileSystem, str]:
         InputError: the support library is missing.
     """
     scheme = scheme_of(location)
-    return _filesystem(scheme), location.split("://", 1)[1].strip("/")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return _filesystem(scheme, endpoint, region), location.split("://", 1)[1].strip("/")
 
 
 @cache
-def _filesystem(scheme: str) -> pafs.FileSystem:
+def _filesystem(scheme: str, endpoint: str | None, region: str | None) -> pafs.FileSystem:
+    """Returns a connected file system; endpoint and region are S3's."""
     if scheme == "s3":
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         # A bucket's region is looked up on AWS itself, which another endpoint is not.
         return pafs.S3FileSystem(endpoint_override=endpoint, region=region or ("us-east-1" if endpoint else None))
     if scheme == "gs":

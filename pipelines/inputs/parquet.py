@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pipelines.inputs.accounts import Accounts
 from pipelines.inputs.files import InputFile
 from pipelines.inputs.open import as_arrow, open_raw
-from pipelines.inputs.parquet_pages import BadPage, pages_of
+from pipelines.inputs.parquet_pages import BadPage, RowGroup, pages_of, row_groups
 from pipelines.inputs.parquet_rows import WeighedRows, is_text, rows_of
 from pipelines.inputs.parquet_weights import row_weights
 from pipelines.inputs.rows import Origin
@@ -28,7 +28,7 @@ MAX_NESTED_VALUES = 1 << 24
 MAX_PAGE_RECORDS = 4
 """A page may be this many times `limits.record_bytes`: it holds at least one record, and writers aim at 1 MiB."""
 _BUFFER_BYTES = 1 << 20
-_READ_BYTES = 1 << 28  # decoded bytes that one step of reading aims below
+_READ_BYTES = 1 << 26  # decoded bytes that one step of reading aims below
 _MAX_READ_ROWS = 1 << 13
 _MAX_DEPTH = 100  # levels of nested columns; JSON is written to 254
 _DAMAGE = (OSError, pa.ArrowException, ValueError, BadPage)  # what Arrow raises for damaged files
@@ -41,13 +41,6 @@ class _Refused(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
-    index: int
-    start: int
-    num_rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,36 +60,34 @@ def read_parquet(
     try:
         with _as_refused():
             source = _Source(file=_opened(raw, origin), raw=raw, origin=origin, limits=limits, accounts=accounts)
-            groups = _groups(source.file)
-            _check_rows(sum(group.num_rows for group in groups), origin.file, limits)
+            groups = row_groups(raw)
+            total = sum(group.num_rows for group in groups)
+            _check_rows(total, origin.file, limits)
     except _Refused as refused:
         accounts.dead_letter(path, 0, 0, refused.reason, refused.detail)
         accounts.end(path, 0)
         return
-    for group in groups:
+    for index, group in enumerate(groups):
         if start <= group.start and (end is None or group.start < end):
-            yield from _read_group(source, group)
+            yield from _read_group(source, index, group)
     if end is None:
-        accounts.end(path, sum(group.num_rows for group in groups))
+        accounts.end(path, total)
 
 
 def row_group_starts(file: InputFile, *, aim_bytes: int, limits: Limits) -> list[int]:
     """Returns the first rows of runs of row groups of about `aim_bytes` (stored); `[0]` for a damaged file."""
-    starts, weight, row = [0], 0, 0
     try:
         with _as_refused(), open_raw(file) as raw:
-            metadata = pq.ParquetFile(as_arrow(raw), pre_buffer=False).metadata
-            _check_rows(metadata.num_rows, file, limits)
-            for index in range(metadata.num_row_groups):
-                group = metadata.row_group(index)
-                size = sum(group.column(column).total_compressed_size for column in range(group.num_columns))
-                if weight and weight + size > aim_bytes and row > starts[-1]:
-                    starts.append(row)
-                    weight = 0
-                weight += size
-                row += group.num_rows
+            groups = row_groups(raw)
+            _check_rows(sum(group.num_rows for group in groups), file, limits)
     except _Refused:
         return [0]
+    starts, weight = [0], 0
+    for group in groups:
+        if weight and weight + group.packed_bytes > aim_bytes and group.start > starts[-1]:
+            starts.append(group.start)
+            weight = 0
+        weight += group.packed_bytes
     return starts
 
 
@@ -128,27 +119,16 @@ def _check_text_column(schema: pa.Schema, name: str) -> None:
         raise _Refused("text_not_string", f"expected column {name!r} as string, found {schema.field(found[0]).type}")
 
 
-def _groups(file: pq.ParquetFile) -> list[_Group]:
-    groups, row = [], 0
-    for index in range(file.metadata.num_row_groups):
-        num_rows = file.metadata.row_group(index).num_rows
-        if num_rows < 0:
-            raise ValueError(f"row group {index} has {num_rows} rows")
-        groups.append(_Group(index=index, start=row, num_rows=num_rows))
-        row += num_rows
-    return groups
-
-
 def _check_rows(num_rows: int, file: InputFile, limits: Limits) -> None:
     """A row takes no byte where values repeat, so a file of 1 kB can claim 10^18 of them."""
     if num_rows > max(file.bytes, 0) * limits.expansion:
         raise _Refused("expansion_limit", f"{num_rows} rows in {file.bytes} bytes: more than {limits.expansion} to 1")
 
 
-def _read_group(source: _Source, group: _Group) -> Iterator[pa.RecordBatch]:
+def _read_group(source: _Source, index: int, group: RowGroup) -> Iterator[pa.RecordBatch]:
     path, row, end = source.origin.file.path, group.start, group.start + group.num_rows
     try:
-        for rows in _weighed(source, group):
+        for rows in _weighed(source, index, group):
             row += rows.batch.num_rows
             yield from rows_of(rows, source.origin, source.accounts, source.limits)
         if row < end:
@@ -157,12 +137,12 @@ def _read_group(source: _Source, group: _Group) -> Iterator[pa.RecordBatch]:
         source.accounts.dead_letter(path, row, end - row, refused.reason, refused.detail)
 
 
-def _weighed(source: _Source, group: _Group) -> Iterator[WeighedRows]:
+def _weighed(source: _Source, index: int, group: RowGroup) -> Iterator[WeighedRows]:
     """Yields the rows of a row group, checked; at most as many as it has."""
     row, end = group.start, group.start + group.num_rows
     with _as_refused():
         names, step = _readable(source, group)
-        batches = source.file.iter_batches(batch_size=step, row_groups=[group.index], columns=names, use_threads=False)
+        batches = source.file.iter_batches(batch_size=step, row_groups=[index], columns=names, use_threads=False)
     while row < end:
         with _as_refused():
             batch = next(batches, None)
@@ -174,32 +154,28 @@ def _weighed(source: _Source, group: _Group) -> Iterator[WeighedRows]:
         row += batch.num_rows
 
 
-def _readable(source: _Source, group: _Group) -> tuple[list[str], int]:
+def _readable(source: _Source, group: RowGroup) -> tuple[list[str], int]:
     """Checks every page header of the row group; returns the columns to read and how many rows at a time."""
-    metadata = source.file.metadata.row_group(group.index)
+    schema = source.file.schema
+    if len(group.chunks) != len(schema):
+        raise BadPage(f"a row group of {len(group.chunks)} columns, expected {len(schema)}")
     num_nested: Counter[str] = Counter()
     densest = 1.0
-    for index in range(metadata.num_columns):
-        column = metadata.column(index)
-        is_nested = source.file.schema.column(index).max_repetition_level > 0
-        for page in pages_of(source.raw, start=_chunk_start(column), length=column.total_compressed_size):
+    for index, chunk in enumerate(group.chunks):
+        column = schema.column(index)
+        for page in pages_of(source.raw, chunk):
             if page.bytes > MAX_PAGE_RECORDS * source.limits.record_bytes:
-                raise _Refused("expansion_limit", f"a page of {page.bytes} bytes in column {column.path_in_schema!r}")
+                raise _Refused("expansion_limit", f"a page of {page.bytes} bytes in column {column.path!r}")
             if not page.is_dictionary and page.num_values:
                 densest = max(densest, page.bytes / page.num_values)
-            num_nested[column.path_in_schema.split(".")[0]] += page.num_values * is_nested
+            if column.max_repetition_level:
+                num_nested[column.path.split(".")[0]] += page.num_values
     names = _names(source.file.schema_arrow)
     for name in [name for name in names if num_nested[name] > MAX_NESTED_VALUES]:
         detail = f"column {name!r} with {num_nested[name]} values in {group.num_rows} rows is not kept in `extra`"
         source.accounts.dead_letter(source.origin.file.path, group.start, 0, "column_left_out", detail)
         names.remove(name)
     return names, max(1, min(_MAX_READ_ROWS, int(_READ_BYTES / densest)))
-
-
-def _chunk_start(column: pq.ColumnChunkMetaData) -> int:
-    start = int(column.data_page_offset)
-    # Some writers put 0 where there is no dictionary page.
-    return min(start, int(column.dictionary_page_offset or start)) if column.has_dictionary_page else start
 
 
 def _names(schema: pa.Schema) -> list[str]:

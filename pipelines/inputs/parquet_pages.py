@@ -1,7 +1,8 @@
-"""The page headers of a Parquet column chunk: what its pages truly claim, before anything is decompressed.
+"""What the footer and the page headers of a Parquet file truly claim, before anything is decoded.
 
-The sizes in a file's footer are what its writer says; the decoder allocates what each page header says. Headers are
-Thrift structs in the compact protocol (parquet-format, `PageHeader`; Thrift "compact protocol" specification).
+The decoder allocates what each page header says, whatever the footer says. Both are read here and not by pyarrow, which
+shows no page headers and ends the whole process (an uncaught C++ exception, pyarrow 25) when asked for the column
+metadata of some damaged footers. Field numbers: parquet-format, `parquet.thrift`.
 """
 
 import os
@@ -9,127 +10,142 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from pipelines.inputs.thrift_compact import BadStruct, Incomplete, Struct, read_struct
+
+MAX_FOOTER_BYTES = 1 << 26
 _HEADER_READ_BYTES = 1 << 13
 _MAX_HEADER_BYTES = 1 << 22  # statistics in it may hold long values
-_MAX_DEPTH = 16
-_MAX_VARINT_BYTES = 10
-_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
-_INTEGERS = (4, 5, 6)
-_LONG_LIST = 15
+_MAGIC = b"PAR1"
 _DICTIONARY_PAGE = 2
+_INDEX_ENCODINGS = (2, 8)  # PLAIN_DICTIONARY, RLE_DICTIONARY
+_FOOTER = {4: {1: {3: {5: None, 7: None, 9: None, 11: None}}, 3: None}}
+_PAGE_HEADER = {1: None, 2: None, 3: None, 5: {1: None, 2: None}, 7: {1: None}, 8: {1: None, 4: None}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One column of one row group: where its pages are, in bytes of the file."""
+
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowGroup:
+    """A row group: its first row, and one chunk per leaf column."""
+
+    start: int
+    num_rows: int
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def packed_bytes(self) -> int:
+        """Bytes of all chunks as they are stored."""
+        return sum(chunk.length for chunk in self.chunks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Sizes in bytes as the page's header has them; a dictionary page holds no rows."""
+    """Sizes in bytes as the page's header has them; a dictionary page holds no rows.
+
+    `is_indices`: the page holds indices into the dictionary, so its values may take any number of its bytes.
+    """
 
     packed_bytes: int
     bytes: int
     num_values: int
     is_dictionary: bool
+    is_indices: bool
 
 
 class BadPage(Exception):
-    """A page header that cannot be parsed, or that leads out of its chunk."""
+    """A footer or page header that cannot be parsed, or that leads out of the file."""
 
 
-def pages_of(raw: BinaryIO, *, start: int, length: int) -> Iterator[Page]:
-    """Yields the pages of the column chunk at `[start, start + length)`.
+def row_groups(raw: BinaryIO) -> list[RowGroup]:
+    """Returns the row groups that the footer lists.
 
     Raises:
-        BadPage: a header is damaged, or the chunk is not in the file.
+        BadPage: the footer is damaged.
     """
-    position, end = start, start + length
-    if start < 0 or length < 0 or end > raw.seek(0, os.SEEK_END):
-        raise BadPage(f"a column chunk of {length} bytes at {start}, which is not in the file")
+    size = raw.seek(0, os.SEEK_END)
+    raw.seek(max(size - 8, 0))
+    tail = raw.read(8)
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != _MAGIC or not 0 < length <= min(size - 12, MAX_FOOTER_BYTES):
+        raise BadPage(f"no footer: the file ends with {tail!r}")
+    raw.seek(size - 8 - length)
+    try:
+        footer, _ = read_struct(raw.read(length), _FOOTER)
+    except (BadStruct, Incomplete) as error:
+        raise BadPage(f"the footer cannot be read: {error}") from None
+    groups: list[RowGroup] = []
+    row = 0
+    for group in _structs(footer.get(4)):
+        num_rows = _number(group.get(3))
+        if num_rows < 0:
+            raise BadPage(f"a row group of {num_rows} rows")
+        chunks = tuple(_chunk(_struct(chunk.get(3)), size) for chunk in _structs(group.get(1)))
+        groups.append(RowGroup(start=row, num_rows=num_rows, chunks=chunks))
+        row += num_rows
+    return groups
+
+
+def pages_of(raw: BinaryIO, chunk: Chunk) -> Iterator[Page]:
+    """Yields the pages of a column chunk.
+
+    Raises:
+        BadPage: a header is damaged.
+    """
+    position, end = chunk.start, chunk.start + chunk.length
     while position < end:
         raw.seek(position)
-        header, size = _header(raw, min(end - position, _MAX_HEADER_BYTES))
+        header, size = _page_header(raw, min(end - position, _MAX_HEADER_BYTES))
         kind, whole, packed = (_number(header.get(field)) for field in (1, 2, 3))
-        inner = next((header[field] for field in (5, 7, 8) if isinstance(header.get(field), dict)), {})
-        num_values = _number(inner.get(1)) if isinstance(inner, dict) else 0
-        if packed < 0 or whole < 0 or num_values < 0:
+        num_values = max(_number(_struct(header.get(field)).get(1)) for field in (5, 7, 8))
+        if packed < 0 or whole < 0:
             raise BadPage("a page header with a negative size")
-        yield Page(packed_bytes=packed, bytes=whole, num_values=num_values, is_dictionary=kind == _DICTIONARY_PAGE)
+        encoding = _number(_struct(header.get(5)).get(2)) or _number(_struct(header.get(8)).get(4))
+        yield Page(
+            packed_bytes=packed,
+            bytes=whole,
+            num_values=num_values,
+            is_dictionary=kind == _DICTIONARY_PAGE,
+            is_indices=encoding in _INDEX_ENCODINGS,
+        )
         position += size + packed
 
 
-def _header(raw: BinaryIO, limit: int) -> tuple[dict[int, object], int]:
-    """Returns the fields of the struct at the stream's position, and its length in bytes."""
+def _page_header(raw: BinaryIO, limit: int) -> tuple[Struct, int]:
     data = b""
     while True:
         more = raw.read(min(max(_HEADER_READ_BYTES, len(data)), limit - len(data)))
         data += more
-        compact = _Compact(data)
         try:
-            return compact.struct(0), compact.at
-        except IndexError:
+            return read_struct(data, _PAGE_HEADER)
+        except BadStruct as error:
+            raise BadPage(f"a page header cannot be read: {error}") from None
+        except Incomplete:
             if not more:
                 raise BadPage("a page header that does not end") from None
+
+
+def _chunk(metadata: Struct, file_bytes: int) -> Chunk:
+    start, length, dictionary = (_number(metadata.get(field)) for field in (9, 7, 11))
+    # Some writers put 0 where there is no dictionary page.
+    start = min(start, dictionary or start)
+    if start < 0 or length < 0 or start + length > file_bytes:
+        raise BadPage(f"a column chunk of {length} bytes at {start}, in a file of {file_bytes}")
+    return Chunk(start=start, length=length)
 
 
 def _number(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-class _Compact:
-    """Reads Thrift's compact protocol; IndexError where `data` ends early."""
+def _struct(value: object) -> Struct:
+    return value if isinstance(value, dict) else {}
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.at = 0
 
-    def struct(self, depth: int) -> dict[int, object]:
-        if depth > _MAX_DEPTH:
-            raise BadPage("a page header nested too deep")
-        fields: dict[int, object] = {}
-        number = 0
-        while opening := self._byte():
-            number = number + (opening >> 4) if opening >> 4 else self._zigzag()
-            fields[number] = self._value(opening & 15, depth)
-        return fields
-
-    def _value(self, kind: int, depth: int) -> object:
-        if kind in (_TRUE, _FALSE):
-            return kind == _TRUE
-        if kind in _INTEGERS:
-            return self._zigzag()
-        if kind == _STRUCT:
-            return self.struct(depth + 1)
-        if kind in (_BYTE, _DOUBLE, _BINARY):
-            self._skip(self._varint() if kind == _BINARY else 1 if kind == _BYTE else 8)
-        elif kind in (_LIST, _SET):
-            self._list(depth)
-        else:
-            raise BadPage(f"a page header with a field of type {kind}")
-        return None
-
-    def _list(self, depth: int) -> None:
-        opening = self._byte()
-        size = opening >> 4 if opening >> 4 < _LONG_LIST else self._varint()
-        for _ in range(size):
-            # A bool in a list takes a byte, as a field it is in the type.
-            self._skip(1) if opening & 15 in (_TRUE, _FALSE) else self._value(opening & 15, depth + 1)
-
-    def _byte(self) -> int:
-        value = self._data[self.at]
-        self.at += 1
-        return value
-
-    def _skip(self, size: int) -> None:
-        self.at += size
-        if self.at > len(self._data):
-            raise IndexError
-
-    def _varint(self) -> int:
-        value = 0
-        for index in range(_MAX_VARINT_BYTES):
-            byte = self._byte()
-            value |= (byte & 0x7F) << 7 * index
-            if byte < 0x80:  # noqa: PLR2004 - the continuation bit
-                return value
-        raise BadPage("a number of more than 64 bits in a page header")
-
-    def _zigzag(self) -> int:
-        value = self._varint()
-        return value >> 1 ^ -(value & 1)
+def _structs(value: object) -> list[Struct]:
+    return value if isinstance(value, list) else []

@@ -66,18 +66,25 @@ def _read_batch(
 ) -> Iterator[pa.RecordBatch]:
     """Yields one READ batch of the rows whose text is more than white space, if any."""
     names = origin.given.columns
-    given = {name: batch[name] for name in batch.schema.names}
-    target, texts, columns = _content(given.pop(names.text))
-    columns |= {target: [*texts], "offset": row_N.tolist(), "length_bytes": [1] * len(row_N), **_mapped(given, names)}
-    columns["extra"] = _extra(given, len(row_N))
-    blank = [text.isspace() for text in texts]
-    for row in row_N[np.flatnonzero(blank)].tolist():
-        accounts.skipped(origin.file.path, row, 1, "empty_text")
-    kept = np.flatnonzero(~np.array(blank, dtype=np.bool_)).tolist()
-    if len(kept) < len(row_N):
-        columns = {name: [values[index] for index in kept] for name, values in columns.items()}
-    if kept:
-        yield read_batch(origin, columns)
+    content, columns = _content(batch[names.text])
+    blank_N = _blank(content)
+    if blank_N.any():
+        for row in row_N[blank_N].tolist():
+            accounts.skipped(origin.file.path, row, 1, "empty_text")
+        if not blank_N.all():
+            kept = np.flatnonzero(~blank_N)
+            yield from _read_batch(batch.take(pa.array(kept)), row_N[kept], origin, accounts)
+        return
+    given = {name: batch[name] for name in batch.schema.names if name != names.text}
+    columns |= {"offset": row_N.tolist(), "length_bytes": [1] * len(row_N), **_mapped(given, names)}
+    target = "text" if pa.types.is_string(content.type) else "raw"
+    yield read_batch(origin, {**columns, target: content, "extra": _extra(given, len(row_N))})
+
+
+def _blank(content: pa.Array) -> NDArray[np.bool_]:
+    if pa.types.is_string(content.type):
+        return np.asarray(pc.utf8_is_space(content))  # the same code points as str.isspace
+    return np.array([value.isspace() for value in content.to_pylist()], dtype=np.bool_)
 
 
 def _mapped(given: dict[str, pa.Array], names: Columns) -> dict[str, list[object]]:
@@ -97,19 +104,19 @@ def _mapped(given: dict[str, pa.Array], names: Columns) -> dict[str, list[object
     return columns
 
 
-def _content(text: pa.Array) -> tuple[str, list[str] | list[bytes], dict[str, list[object]]]:
-    """Returns the column to fill (`raw` for bytes without a string type), its values, and what goes with them."""
+def _content(text: pa.Array) -> tuple[pa.Array, dict[str, list[object]]]:
+    """Returns the text as string, or binary where the column has no string type, and what goes with it."""
     dense = _dense(text)
     if not _is_string(dense.type):
-        return "raw", dense.to_pylist(), {"content_type": ["text/plain"] * len(dense)}
+        return dense.cast(pa.binary()), {"content_type": ["text/plain"] * len(dense)}
     try:
         dense.validate(full=True)
     except pa.ArrowInvalid:
         whole = dense.cast(pa.large_binary()).to_pylist()
         texts = [value.decode("utf-8", "replace") for value in whole]
         bad = [value != text.encode() for value, text in zip(whole, texts, strict=True)]
-        return "text", texts, {"charset": [REPLACED if is_bad else None for is_bad in bad]}
-    return "text", dense.to_pylist(), {}
+        return pa.array(texts, pa.string()), {"charset": [REPLACED if is_bad else None for is_bad in bad]}
+    return dense.cast(pa.string()), {}
 
 
 def _dense(array: pa.Array) -> pa.Array:

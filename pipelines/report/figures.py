@@ -1,154 +1,208 @@
-"""The numbers of a report, from the written tables by DuckDB: integer aggregates, full ORDER BY, no clock."""
+"""The numbers of a report, from the written tables by DuckDB: integer aggregates and a full ORDER BY, no clock.
 
-import hashlib
-from collections.abc import Mapping
+Nothing here joins tables or reads text, so that the report of a large run stays within DuckDB's memory limit: what was
+dropped is what was measured less what lies in `documents/` and `review/`.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
-import numpy as np
 
 from pipelines.rundir import Run
 
-MOST_GROUPS = 30
-SAMPLES = 4
-EXCERPT_CHARS = 600
-NUM_BINS = 40
-FEW_BINS_FROM = 0.001
+MOST_GROUPS = 24
+"""Rows of a table; the groups after them are one row `others`."""
 
-Row = dict[str, object]
+Values = Mapping[str, object] | Sequence[object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Histogram:
-    """One signal's distribution: counts of documents per bin of [low, high]; values outside are in the outer bins."""
+class Funnel:
+    """What became of every record; all but `input_files` and `input_bytes` are numbers of records or tokens."""
 
-    signal: str
-    low: float
-    high: float
-    counts: tuple[int, ...]
-    known: int
-    thresholds: tuple[tuple[str, float], ...]
+    input_files: int
+    input_bytes: int
+    skipped: int
+    dead_letters: int
+    read: int
+    gated: int  # dropped by a gate
+    exact: int
+    near: int
+    held: int  # in review only because a cluster is undecided
+    review: int  # in review for reasons of its own
+    kept: int
+    train: int
+    validation: int
+    tokens: int
+    train_tokens: int
+    text_bytes: int
+
+    @property
+    def dropped(self) -> int:
+        """Documents dropped by gates or as duplicates."""
+        return self.gated + self.exact + self.near
+
+    @property
+    def records(self) -> int:
+        """All records found in the input."""
+        return self.skipped + self.dead_letters + self.read
 
 
-def rows(connection: duckdb.DuckDBPyConnection, query: str, values: list[object] | None = None) -> list[Row]:
-    """Returns the rows of a query as mappings."""
-    cursor = connection.execute(query, values or [])
-    names = [item[0] for item in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Documents of one source, language or licence; `num_groups` above 1: a row of many small ones."""
+
+    name: str | None
+    num_groups: int
+    read: int
+    kept: int
+    review: int
+
+    @property
+    def dropped(self) -> int:
+        """Documents that are neither kept nor in review."""
+        return self.read - self.kept - self.review
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Records of one kind that never became documents; `num_groups` above 1: a row of many small ones."""
+
+    name: str | None
+    num_groups: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Clusters of one range of sizes."""
+
+    name: str
+    clusters: int
+    documents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleCounts:
+    """What one rule did."""
+
+    failed: int = 0  # documents that failed it (drops only)
+    alone: int = 0  # of them, those that failed nothing else
+    decided: int = 0  # documents that it decided, as the first in stage order: dropped
+    review: int = 0  # documents that it sent to review
 
 
 FUNNEL = """
-SELECT (SELECT coalesce(sum(count), 0) FROM accounts WHERE kind = 'skipped')::BIGINT AS skipped,
-       (SELECT count(*) FROM dead_letter) AS dead_letters,
-       count(*) AS read,
-       count(*) FILTER (state = 'dropped' AND NOT starts_with(decided_by, 'dedup/')) AS dropped_by_gates,
-       count(*) FILTER (decided_by = 'dedup/exact') AS exact_duplicates,
-       count(*) FILTER (decided_by = 'dedup/near') AS near_duplicates,
-       count(*) FILTER (decided_by = 'dedup/cluster_undecided') AS held,
-       count(*) FILTER (state = 'review') AS review,
-       count(*) FILTER (state = 'kept') AS kept,
-       count(*) FILTER (split = 'train') AS train,
-       count(*) FILTER (split = 'validation') AS validation
+SELECT (SELECT count(*) FROM files), (SELECT coalesce(sum(greatest(bytes, 0)), 0) FROM files)::BIGINT,
+  (SELECT coalesce(sum(count), 0) FROM accounts WHERE kind = 'skipped')::BIGINT,
+  (SELECT coalesce(sum(count), 0) FROM accounts WHERE kind = 'dead_letter')::BIGINT,
+  count(*),
+  count(*) FILTER (state = 'dropped' AND coalesce(decided_by, '') NOT IN ('dedup/exact', 'dedup/near')),
+  count(*) FILTER (state = 'dropped' AND decided_by = 'dedup/exact'),
+  count(*) FILTER (state = 'dropped' AND decided_by = 'dedup/near'),
+  count(*) FILTER (state = 'review' AND decided_by = 'dedup/cluster_undecided'),
+  count(*) FILTER (state = 'review' AND coalesce(decided_by, '') <> 'dedup/cluster_undecided'),
+  count(*) FILTER (state = 'kept'),
+  count(*) FILTER (split = 'train'), count(*) FILTER (split = 'validation'),
+  (SELECT coalesce(sum(num_tokens), 0) FROM tokens)::BIGINT,
+  (SELECT coalesce(sum(num_tokens), 0) FROM tokens WHERE split = 'train')::BIGINT,
+  (SELECT coalesce(sum(text_bytes), 0) FROM tokens)::BIGINT
 FROM decisions
 """
 
-BY_RULE = """
-SELECT decided_by AS rule, state, count(*) AS documents FROM decisions
-WHERE decided_by IS NOT NULL GROUP BY ALL ORDER BY documents DESC, rule, state
+GROUPS = """
+WITH sides AS (
+  SELECT {column} AS name, 1 AS read, 0 AS kept, 0 AS review FROM measured
+  UNION ALL SELECT {column}, 0, 1, 0 FROM documents
+  UNION ALL SELECT {column}, 0, 0, 1 FROM review),
+named AS (SELECT name, sum(read)::BIGINT AS read, sum(kept)::BIGINT AS kept, sum(review)::BIGINT AS review
+          FROM sides GROUP BY name),
+ranked AS (SELECT *, least(row_number() OVER (ORDER BY read DESC, name NULLS LAST), $most + 1) AS place FROM named)
+SELECT any_value(name), count(*), sum(read)::BIGINT, sum(kept)::BIGINT, sum(review)::BIGINT
+FROM ranked GROUP BY place ORDER BY place
 """
 
-BEFORE_AFTER = """
-SELECT coalesce({column}, '(unknown)') AS name, count(*) AS read, count(*) FILTER (d.state = 'kept') AS kept,
-       count(*) FILTER (d.state = 'review') AS review
-FROM measured m JOIN decisions d USING (doc_id) GROUP BY 1 ORDER BY read DESC, name
+REASONS = """
+WITH named AS (SELECT {column} AS name, sum({count})::BIGINT AS count FROM {table} GROUP BY 1),
+ranked AS (SELECT *, least(row_number() OVER (ORDER BY count DESC, name NULLS LAST), $most + 1) AS place FROM named)
+SELECT any_value(name), count(*), sum(count)::BIGINT FROM ranked GROUP BY place ORDER BY place
 """
 
 CLUSTERS = """
 WITH sizes AS (SELECT count(*) AS size FROM decisions WHERE cluster_id IS NOT NULL GROUP BY cluster_id)
-SELECT CASE WHEN size <= 4 THEN size::VARCHAR WHEN size < 8 THEN '5 to 7' WHEN size < 16 THEN '8 to 15'
-            WHEN size < 64 THEN '16 to 63' ELSE '64 and more' END AS name,
-       count(*) AS clusters, sum(size)::BIGINT AS documents, min(size) AS smallest
-FROM sizes GROUP BY 1 ORDER BY smallest
+SELECT CASE WHEN size <= 4 THEN size::VARCHAR WHEN size < 10 THEN '5 to 9' WHEN size < 100 THEN '10 to 99'
+            WHEN size < 1000 THEN '100 to 999' ELSE '1,000 or more' END AS name,
+       count(*), sum(size)::BIGINT
+FROM sizes GROUP BY name ORDER BY min(size)
 """
 
-DEAD = """
-SELECT source, reason, count(*) AS letters, min(path) AS path FROM dead_letter
-GROUP BY ALL ORDER BY letters DESC, source, reason
+LARGEST = """
+SELECT cluster_id, count(*) AS size, count(*) FILTER (state = 'kept') AS kept FROM decisions
+WHERE cluster_id IS NOT NULL GROUP BY cluster_id ORDER BY size DESC, cluster_id LIMIT $most
 """
 
-SKIPPED = """
-SELECT source, reason, sum(count)::BIGINT AS records FROM accounts WHERE kind = 'skipped'
-GROUP BY ALL ORDER BY records DESC, source, reason
+FAILED = """
+SELECT item.rule, count(*), count(*) FILTER (num_failed = 1)
+FROM (SELECT unnest(failed) AS item, len(failed) AS num_failed FROM decisions) GROUP BY 1 ORDER BY 1
+"""
+
+DECIDED = """
+SELECT decided_by, count(*) FILTER (state = 'dropped'), count(*) FILTER (state = 'review')
+FROM decisions WHERE decided_by IS NOT NULL GROUP BY 1 ORDER BY 1
 """
 
 
-def with_others(items: list[Row], name: str, counts: tuple[str, ...]) -> list[Row]:
-    """Returns at most MOST_GROUPS rows; the rest is one row that says how many it stands for."""
-    if len(items) <= MOST_GROUPS:
-        return items
-    rest = items[MOST_GROUPS - 1 :]
-    others: Row = {count: sum(int(str(row[count])) for row in rest) for count in counts}
-    return [*items[: MOST_GROUPS - 1], others | {name: f"{len(rest):,} others"}]
+def funnel(connection: duckdb.DuckDBPyConnection) -> Funnel:
+    """Returns what became of every record."""
+    row = connection.execute(FUNNEL).fetchone()
+    assert row is not None, "an aggregate without GROUP BY has one row"
+    return Funnel(**dict(zip(Funnel.__dataclass_fields__, (int(value) for value in row), strict=True)))
 
 
-def samples(connection: duckdb.DuckDBPyConnection, state: str) -> list[Row]:
-    """Returns SAMPLES documents of a state: those with the smallest md5 of their id, from different sources first."""
-    ids = connection.execute("SELECT doc_id, source FROM decisions WHERE state = ? ORDER BY doc_id", [state]).fetchall()
-    ranked = sorted(ids, key=lambda item: hashlib.md5(item[0], usedforsecurity=False).digest())
-    seen: dict[str, int] = {}
-    order = []
-    for doc_id, source in ranked:
-        seen[source] = seen.get(source, 0) + 1
-        order.append((seen[source], len(order), doc_id))
-    chosen = [doc_id for _, _, doc_id in sorted(order)[:SAMPLES]]
-    return [_sample(connection, doc_id) for doc_id in chosen]
+def groups(run: Run, connection: duckdb.DuckDBPyConnection, column: str, *, most: int = MOST_GROUPS) -> list[Group]:
+    """Returns documents by a text column of `measured`, most frequent first; empty where a run lacks the column."""
+    if column not in run.measured.schema.names:
+        return []
+    query = GROUPS.format(column='"' + column.replace('"', '""') + '"')
+    rows = connection.execute(query, {"most": most}).fetchall()
+    names = tuple(Group.__dataclass_fields__)
+    return [Group(**dict(zip(names, row, strict=True))) for row in rows]
 
 
-def _sample(connection: duckdb.DuckDBPyConnection, doc_id: bytes) -> Row:
-    found = rows(
-        connection,
-        f"SELECT doc_id, source, path, url, text[:{EXCERPT_CHARS}] AS excerpt, length(text) AS chars FROM measured WHERE doc_id = ?",  # noqa: S608
-        [doc_id],
-    )[0]
-    decision = rows(connection, "SELECT * EXCLUDE (source) FROM decisions WHERE doc_id = ?", [doc_id])[0]
-    return found | decision | {"doc_id": doc_id.hex()}
+def reasons(connection: duckdb.DuckDBPyConnection, kind: str, *, by: str = "reason", most: int = MOST_GROUPS) -> list[Reason]:
+    """Returns records that never became documents, most frequent first.
+
+    Args:
+        connection: of the run.
+        kind: skipped or dead_letter.
+        by: reason or path.
+        most: rows before `others`.
+    """
+    table = f"(SELECT reason, source || ': ' || path AS path, count FROM accounts WHERE kind = '{kind}')"  # noqa: S608
+    query = REASONS.format(column=by, count="count", table=table)
+    rows = connection.execute(query, {"most": most}).fetchall()
+    return [Reason(name=name, num_groups=num_groups, count=count) for name, num_groups, count in rows]
 
 
-def histograms(run: Run, thresholds: Mapping[str, tuple[tuple[str, float], ...]]) -> list[Histogram]:
-    """Returns the distribution of every signal that a rule judges."""
-    connection = run.connect()
-    names = [name for name in run.dataset("measured").schema.names if name.removeprefix("signal.") in thresholds]
-    found = []
-    for name in names:
-        signal = name.removeprefix("signal.")
-        histogram = _histogram(connection, name, thresholds[signal])
-        if histogram is not None:
-            found.append(histogram)
+def clusters(connection: duckdb.DuckDBPyConnection) -> list[Sizes]:
+    """Returns clusters by size, smallest first."""
+    rows = connection.execute(CLUSTERS).fetchall()
+    return [Sizes(name=name, clusters=count, documents=documents) for name, count, documents in rows]
+
+
+def largest_clusters(connection: duckdb.DuckDBPyConnection, *, most: int) -> list[tuple[bytes, int, int]]:
+    """Returns (id of the earliest member, documents, kept documents) of the largest clusters."""
+    return [(bytes(item), size, kept) for item, size, kept in connection.execute(LARGEST, {"most": most}).fetchall()]
+
+
+def rule_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, RuleCounts]:
+    """Returns what every rule did, by the name that decisions carry (`<gate>/<rule>`)."""
+    failed = {rule: (count, alone) for rule, count, alone in connection.execute(FAILED).fetchall()}
+    decided = {rule: (dropped, review) for rule, dropped, review in connection.execute(DECIDED).fetchall()}
+    found = {}
+    for rule in sorted(failed.keys() | decided.keys()):
+        count, alone = failed.get(rule, (0, 0))
+        dropped, review = decided.get(rule, (0, 0))
+        found[rule] = RuleCounts(failed=count, alone=alone, decided=dropped, review=review)
     return found
-
-
-def _histogram(
-    connection: duckdb.DuckDBPyConnection, column: str, thresholds: tuple[tuple[str, float], ...]
-) -> Histogram | None:
-    row = connection.execute(
-        f'SELECT count("{column}"), min("{column}"), quantile_disc("{column}", 0.99) FROM measured'  # noqa: S608
-    ).fetchone()
-    if row is None or not row[0]:
-        return None
-    known, low, high = row
-    bounds = [bound for _, bound in thresholds]
-    low, high = min([low, *bounds]), max([high, *(bound for bound in bounds if bound <= max(high, 1) * 4)])
-    high = high if high > low else low + 1.0
-    width = (high - low) / NUM_BINS
-    counts = np.zeros(NUM_BINS, dtype=np.int64)
-    binned = connection.execute(
-        f'SELECT least(greatest(floor(("{column}" - ?) / ?)::BIGINT, 0), {NUM_BINS - 1}) AS bin, count(*) '  # noqa: S608
-        f'FROM measured WHERE "{column}" IS NOT NULL GROUP BY bin ORDER BY bin',
-        [low, width],
-    ).fetchall()
-    for index, count in binned:
-        counts[index] = count
-    return Histogram(
-        signal=column.removeprefix("signal."), low=low, high=high, counts=tuple(counts.tolist()), known=known,
-        thresholds=tuple(item for item in thresholds if low <= item[1] <= high),
-    )  # fmt: skip

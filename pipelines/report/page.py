@@ -1,108 +1,255 @@
-"""Renders `report.html`: one file, no script, no request, everything from data escaped."""
+"""Renders `report.html`: one file, no script, no request, everything from data escaped and cut.
+
+What came from data passes three gates: `visible` (control and bidi characters are written out), Jinja's autoescape,
+and `<bdi>` in the template. The policy in the page forbids scripts, frames, fonts and requests, should all three fail.
+"""
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import re
+from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
+import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from curation.text.safe import visible
-from pipelines.judging import rules_by_name
-from pipelines.manifest import read_manifest
-from pipelines.report.figures import (
-    BEFORE_AFTER, BY_RULE, CLUSTERS, DEAD, FUNNEL, SKIPPED, Histogram, histograms, rows, samples, with_others,
-)  # fmt: skip
-from pipelines.rundir import open_run
+from pipelines.answers import Failure, failure_text
+from pipelines.questions import spec_of
+from pipelines.report import figures
+from pipelines.report.histogram import plots
+from pipelines.report.provenance import provenance_of
+from pipelines.report.rules import MOST_RULES, rule_rows, thresholds_of
+from pipelines.report.samples import sample_groups
+from pipelines.rundir import Run, open_run
 from pipelines.spec import JobSpec
-from pipelines.spec_file import parse_spec
 
 NAME = "report.html"
-PLOT_WIDTH, PLOT_HEIGHT = 320, 96
+MAX_TEXT = 200
+MAX_URL = 500
+LARGEST_CLUSTERS = 5
+KIB = 1024
+BAR = 1000.0
+LEAST_BAR = 3.0
+"""Width of a whole bar in its own units, and of the smallest part that is not zero."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A piece of a bar; `kind` is a class of the style sheet."""
+
+    x: float
+    width: float
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of the funnel."""
+
+    label: str
+    count: int
+    kind: str  # total | loss | part
+    segments: tuple[Segment, ...]
 
 
 def write_report(path: str) -> str:
-    """Writes `report.html` of a run and returns its path; the same run gives the same bytes."""
+    """Writes `report.html` into a run directory and returns its path; the same run gives the same bytes."""
     run = open_run(path)
-    spec = parse_spec(run.store.read("spec.yaml"), name="spec.yaml")
-    manifest = read_manifest(run.store)
-    connection = run.connect()
-    bounds = thresholds_of(spec)
-    environment = Environment(loader=PackageLoader("pipelines.report"), autoescape=True, undefined=StrictUndefined)
-    environment.filters.update({"number": _number, "plain": lambda text: visible(str(text)), "link": _link})
-    style = environment.get_template("style.css").render()
-    content = environment.get_template("report.html").render(
-        style=style,
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        job=spec.job,
-        fingerprint=manifest.fingerprint if manifest else run.store.read("fingerprint").decode().strip(),
-        version=manifest.version if manifest else "",
-        counts=manifest.counts if manifest else {},
-        funnel=rows(connection, FUNNEL)[0],
-        rules=with_others([row | {"bound": _bound(spec, str(row["rule"]))} for row in rows(connection, BY_RULE)], "rule", ("documents",)),
-        sources=with_others(rows(connection, BEFORE_AFTER.format(column="m.source")), "name", ("read", "kept", "review")),
-        languages=with_others(rows(connection, BEFORE_AFTER.format(column=_language(run.dataset("measured").schema.names))), "name", ("read", "kept", "review")),
-        clusters=rows(connection, CLUSTERS),
-        dead=with_others(rows(connection, DEAD), "reason", ("letters",)),
-        skipped=with_others(rows(connection, SKIPPED), "reason", ("records",)),
-        histograms=[_plot(item) for item in histograms(run, bounds)],
-        samples={state: samples(connection, state) for state in ("kept", "review", "dropped")},
-    )
-    run.store.write(NAME, content.encode(), replace=True)
+    run.store.write(NAME, report_of(run).encode(), replace=True)
     return f"{path.rstrip('/')}/{NAME}"
 
 
-def _language(columns: list[str]) -> str:
-    return 'm."signal.language"' if "signal.language" in columns else "NULL"
+def report_of(run: Run) -> str:
+    """Returns the page about a run."""
+    environment = Environment(
+        loader=PackageLoader("pipelines.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        plain=plain,
+        block=block,
+        breakable=breakable,
+        link=link,
+        number=_number,
+        percent=percent,
+        size=size,
+        failure=_failure,
+    )
+    style = environment.get_template("style.css").render().strip()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    with run.connect() as connection:
+        content = _content(run, connection, spec_of(run))
+    return environment.get_template("report.html").render(style=style, style_digest=digest, **content)
 
 
-def thresholds_of(spec: JobSpec) -> dict[str, tuple[tuple[str, float], ...]]:
-    """Returns, by signal, the (rule, bound) of every numeric rule."""
-    found: dict[str, list[tuple[str, float]]] = {}
-    for name, rule in rules_by_name(spec).items():
-        for bound in (rule.min, rule.max):
-            if bound is not None:
-                found.setdefault(rule.signal, []).append((name, float(bound)))
-    return {signal: tuple(items) for signal, items in found.items()}
+def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | None) -> dict[str, object]:
+    funnel = figures.funnel(connection)
+    rules = rule_rows(spec, figures.rule_counts(connection))
+    took = [row for row in rules if row.counts.failed or row.counts.decided or row.counts.review]
+    group = partial(figures.groups, run, connection)
+    return {
+        "job": spec.job if spec else "run",
+        "made": provenance_of(run),
+        "spec": spec,
+        "funnel": funnel,
+        "split": split_bar(funnel),
+        "steps": steps(funnel),
+        "most_failed": max((max(row.counts.failed, row.counts.review) for row in took), default=0),
+        "rules": took[:MOST_RULES],
+        "other_rules": took[MOST_RULES:],
+        "idle_rules": [row for row in rules if row not in took],
+        "groups": [
+            (title, one, found, group_bars(found))
+            for title, one, column in (
+                ("Sources", "source", "source"),
+                ("Languages", "language", "signal.language"),
+                ("Licences", "licence", "license"),
+            )
+            if (found := group(column))
+        ],
+        "plots": plots(run, connection, thresholds_of(spec)),
+        "judged": set(thresholds_of(spec)),
+        "clusters": figures.clusters(connection),
+        "largest": figures.largest_clusters(connection, most=LARGEST_CLUSTERS),
+        "dead": figures.reasons(connection, "dead_letter"),
+        "dead_files": figures.reasons(connection, "dead_letter", by="path"),
+        "skipped": figures.reasons(connection, "skipped"),
+        "samples": sample_groups(run, connection),
+        "segment": segment,
+    }
 
 
-def _bound(spec: JobSpec, name: str) -> str:
-    rule = rules_by_name(spec).get(name)
-    if rule is None:
-        near = spec.dedup.near
-        return f"Jaccard ≥ {near.min_jaccard:g}" if name == "dedup/near" and near else "same text" if name == "dedup/exact" else ""
-    if rule.one_of:
-        return f"one of {', '.join(rule.one_of)}"
-    parts = [f"≥ {rule.min:g}" if rule.min is not None else "", f"≤ {rule.max:g}" if rule.max is not None else ""]
-    return " and ".join(part for part in parts if part)
+def segment(count: int, of: int, *, start: int = 0, kind: str = "") -> Segment | None:
+    """Returns the piece of a bar of `of` for `count` after `start`; nothing for zero, never too thin to see."""
+    if count <= 0 or of <= 0:
+        return None
+    width = max(count / of * BAR, LEAST_BAR)
+    return Segment(x=round(min(start / of * BAR, BAR - width), 2), width=round(width, 2), kind=kind)
 
 
-def _number(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:,.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _segments(*pieces: Segment | None) -> tuple[Segment, ...]:
+    return tuple(piece for piece in pieces if piece)
 
 
-def _link(url: object) -> str | None:
-    """Returns `url` if a browser may open it: http or https only."""
+def split_bar(funnel: figures.Funnel) -> list[tuple[str, int, str, Segment | None]]:
+    """Returns (label, documents, kind, piece) of the bar at the top: what became of all documents read."""
+    parts = (
+        ("Kept", funnel.kept, "kept"),
+        ("In review", funnel.review + funnel.held, "review"),
+        ("Dropped by gates", funnel.gated, "gated"),
+        ("Exact duplicates", funnel.exact, "exact"),
+        ("Near duplicates", funnel.near, "near"),
+    )
+    found, start = [], 0
+    for label, count, kind in parts:
+        found.append((label, count, kind, segment(count, funnel.read, start=start, kind=kind)))
+        start += count
+    return found
+
+
+def steps(funnel: figures.Funnel) -> list[Step]:
+    """Returns the funnel from records to kept documents: totals, and between them what was lost."""
+    losses = (
+        ("Skipped", funnel.skipped, "skipped"),
+        ("Dead letters", funnel.dead_letters, "dead"),
+        ("Documents read", 0, ""),
+        ("Dropped by gates", funnel.gated, "gated"),
+        ("Exact duplicates", funnel.exact, "exact"),
+        ("Near duplicates", funnel.near, "near"),
+        ("Held: cluster undecided", funnel.held, "held"),
+        ("In review", funnel.review, "review"),
+    )
+    whole = left = funnel.records
+    found = [_total("Records found", left, whole, "")]
+    for label, count, kind in losses:
+        left -= count
+        if not kind:
+            found.append(_total(label, left, whole, ""))
+            continue
+        pieces = _segments(segment(left, whole, kind="rest"), segment(count, whole, start=left, kind=kind))
+        found.append(Step(label=label, count=count, kind="loss", segments=pieces))
+    found.append(_total("Kept", funnel.kept, whole, "kept"))
+    for label, count, start in (("Training", funnel.train, 0), ("Validation", funnel.validation, funnel.train)):
+        pieces = _segments(segment(count, whole, start=start, kind="kept"))
+        found.append(Step(label=label, count=count, kind="part", segments=pieces))
+    return found
+
+
+def _total(label: str, count: int, whole: int, kind: str) -> Step:
+    return Step(label=label, count=count, kind="total", segments=_segments(segment(count, whole, kind=kind or "total")))
+
+
+def group_bars(found: list[figures.Group]) -> list[tuple[Segment, ...]]:
+    """Returns per group the pieces kept, review, dropped; the largest group fills the bar."""
+    most = max((item.read for item in found), default=0)
+    return [
+        _segments(
+            segment(item.read, most, kind="dropped"),
+            segment(item.kept + item.review, most, kind="review") if item.review else None,
+            segment(item.kept, most, kind="kept"),
+        )
+        for item in found
+    ]
+
+
+def plain(text: object, limit: int = MAX_TEXT) -> str:
+    """Returns one line of text that came from data: cut, controls and bidi characters written out."""
+    return visible(str(text), limit=limit)
+
+
+def breakable(text: str) -> Markup:
+    """Returns a name, escaped, that may break after `/` and `_`."""
+    return Markup(re.sub(r"([/_])(?=.)", r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped, and only <wbr> added
+
+
+def block(text: str) -> str:
+    """Returns an excerpt: line breaks stay, tabs are spaces, runs of empty lines are one."""
+    lines = [line.rstrip() for line in text.replace("\r\n", "\n").replace("\t", "    ").split("\n")]
+    kept = [line for index, line in enumerate(lines) if line or (index and lines[index - 1])]
+    return visible("\n".join(kept).strip("\n"), keep_newlines=True)
+
+
+def link(url: object) -> str | None:
+    """Returns `url` if a browser may open it (http or https, with a host, not absurdly long), else None."""
+    text = str(url or "")
+    if len(text) > MAX_URL or text != visible(text) or not text.lower().startswith(("http://", "https://")):
+        return None
     try:
-        return str(url) if url and urlsplit(str(url)).scheme in {"http", "https"} else None
+        return text if urlsplit(text).hostname else None
     except ValueError:
         return None
 
 
-def _plot(histogram: Histogram) -> Mapping[str, object]:
-    """Returns bars and threshold lines in the coordinates of the plot."""
-    tallest = max(histogram.counts)
-    width = PLOT_WIDTH / len(histogram.counts)
-    bars = [
-        {"x": round(index * width, 2), "height": max(round(count / tallest * PLOT_HEIGHT, 2), 1), "count": count}
-        for index, count in enumerate(histogram.counts)
-        if count
-    ]
-    span = histogram.high - histogram.low
-    lines = [
-        {"x": round((bound - histogram.low) / span * PLOT_WIDTH, 2), "rule": rule, "bound": bound}
-        for rule, bound in histogram.thresholds
-    ]
-    return {"histogram": histogram, "bars": bars, "lines": lines, "bar_width": round(width * 0.86, 2)}
+def _failure(item: Failure) -> str:
+    return plain(failure_text(item))
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"
+
+
+def percent(count: int, of: int) -> str:
+    """Returns a share to one decimal; what is neither none nor all never looks like it."""
+    if not of:
+        return "–"
+    tenths = round(1000 * count / of)
+    if 0 < count and tenths == 0:
+        return "<0.1%"
+    if count < of and tenths == 1000:  # noqa: PLR2004 - 100.0%
+        return ">99.9%"
+    return f"{tenths // 10}%" if tenths in (0, 1000) else f"{tenths / 10:.1f}%"
+
+
+def size(num_bytes: int) -> str:
+    """Returns bytes for reading: 2.3 MiB."""
+    value, unit = float(num_bytes), 0
+    units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+    while value >= KIB and unit < len(units) - 1:
+        value, unit = value / KIB, unit + 1
+    return f"{num_bytes:,} B" if unit == 0 else f"{value:.1f} {units[unit]}"

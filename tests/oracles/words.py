@@ -3,7 +3,15 @@
 import unicodedata
 
 OWN_WORD = ("CJK UNIFIED IDEOGRAPH-", "CJK COMPATIBILITY IDEOGRAPH-", "HIRAGANA ", "KATAKANA", "HALFWIDTH KATAKANA ")
-OWN_WORD += ("IDEOGRAPHIC ", "HENTAIGANA ", "BOPOMOFO ", "VERTICAL KANA ", "VERTICAL IDEOGRAPHIC ", "HANGZHOU ", "TANGUT ")
+OWN_WORD += (
+    "IDEOGRAPHIC ",
+    "HENTAIGANA ",
+    "BOPOMOFO ",
+    "VERTICAL KANA ",
+    "VERTICAL IDEOGRAPHIC ",
+    "HANGZHOU ",
+    "TANGUT ",
+)
 SPACELESS_RUNS = ("THAI ", "LAO ", "KHMER ", "MYANMAR ")
 JOINERS = "\u00ad\u200c\u200d"
 
@@ -22,8 +30,11 @@ def extends(character: str) -> bool:
 
 def is_spaceless(character: str) -> bool:
     in_run = unicodedata.name(character, "").startswith(SPACELESS_RUNS)
-    return is_own_word(character) or (in_run and unicodedata.category(character)[0] in "LNM" and (
-        is_letter_or_number(character) or extends(character)))
+    return is_own_word(character) or (
+        in_run
+        and unicodedata.category(character)[0] in "LNM"
+        and (is_letter_or_number(character) or extends(character))
+    )
 
 
 def lowered(word: str) -> str:

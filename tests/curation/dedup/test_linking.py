@@ -61,6 +61,15 @@ def test_sets_are_read_from_either_width_and_packed_where_they_are_not_aligned(d
     assert [values[i:j].tolist() for i, j in pairwise(offsets)] == [[1, 2], [], [], [3]]
 
 
+def test_numbers_under_a_null_belong_to_no_set():
+    values, offsets = np.array([1, 2, 3], dtype="<u4"), np.array([0, 4, 8, 12], dtype=np.int32)
+    validity = pa.array([True, False, True]).buffers()[1]
+    column = pa.Array.from_buffers(pa.binary(), 3, [validity, pa.py_buffer(offsets), pa.py_buffer(values)])
+    found, ends = shingle_sets(column)
+    assert [found[i:j].tolist() for i, j in pairwise(ends)] == [[1], [], [3]]
+    assert signature_matrix(column, num_permutations=1)[1].tolist() == [[1], [3]]
+
+
 def test_bytes_that_are_no_numbers_are_refused():
     with pytest.raises(ValueError, match="expected a multiple of 4 bytes in every row"):
         shingle_sets(pa.array([b"12345"], pa.binary()))

@@ -51,9 +51,7 @@ def caught(batch):
 
 def test_our_similarity_is_that_of_the_corpus(pairs, jaccard):
     stated = np.array([pair["jaccard_w5"] for pair in pairs])
-    difference = np.abs(jaccard - stated)
-    assert np.median(difference) < 1e-4
-    assert np.quantile(difference, 0.99) < 0.02, "words differ a little: marks, underscores, apostrophes"
+    assert np.abs(jaccard - stated).max() < 1e-4, "the corpus states four digits of \\w+ words in lower case"
 
 
 def test_the_share_of_pairs_caught_follows_the_curve_at_every_similarity(signed, jaccard):
@@ -68,7 +66,7 @@ def test_the_share_of_pairs_caught_follows_the_curve_at_every_similarity(signed,
 def test_verified_links_at_0_7_are_all_true_and_nearly_all_pairs_from_0_8_are_found(pairs, signed, jaccard):
     stated = np.array([pair["jaccard_w5"] for pair in pairs])
     linked = caught(signed[0]) & (jaccard >= 0.7)
-    precision = np.mean(stated[linked] >= 0.7)
-    assert precision > 0.995, f"{precision:.4f} of the links are at least 0.7 by the corpus's own count"
+    assert (stated[linked] >= 0.6999).all(), "a verified link is never wrong"
+    assert np.mean(linked[stated >= 0.7]) > 0.96, "14 x 8 misses a quarter to a half of those just above 0.7"
+    assert np.mean(linked[stated >= 0.8]) > 0.98
     assert np.mean(linked[stated >= 0.9]) > 0.995
-    assert np.mean(linked[stated >= 0.8]) > 0.97

@@ -169,6 +169,18 @@ def test_a_component_joined_by_a_document_in_review_is_held_on_its_far_side_only
     assert result.survivor_N.tolist() == [-1, 0, 0, -1, -1]
 
 
+def test_the_deciding_link_of_a_component_is_the_one_to_the_earliest_neighbour():
+    assert decided([False] * 3, [(1, 0), (2, 1), (2, 0)], rule="component").via_link_N.tolist() == [-1, 0, 2]
+
+
+def test_a_document_in_review_between_two_survivors_goes_for_the_earlier_one():
+    links = [(2, 1), (3, 2), (3, 0)]
+    result = decided([False, False, True, False], links, rule="component", undecided="keep")
+    assert result.outcome_N.tolist() == [STAYS, STAYS, REMOVED, REMOVED]
+    assert result.survivor_N.tolist() == [-1, -1, 0, 0]
+    assert result.via_link_N[2] == 1, "its link to a member of the survivor's group"
+
+
 def test_documents_without_links_all_stay():
     result = decided([False, True, False], [])
     assert result.outcome_N.tolist() == [STAYS] * 3

@@ -12,11 +12,15 @@ from curation.kernels.words import words
 from tests.oracles import words as oracle
 
 LETTERS = st.characters(exclude_categories=("Cs", "Cn", "Co"))
-PIECES = st.sampled_from(["a", "Word", "12", "é", "Ж", "漢", "カ", "ไท", "น้ำ", "한글", "\u0301", "\u200d", "\n", " ", "_", "🙂", "𝒳", "٣"])
+PIECES = st.sampled_from(
+    ["a", "Word", "12", "é", "Ж", "漢", "カ", "ไท", "น้ำ", "한글", "\u0301", "\u200d", "\n", " ", "_", "🙂", "𝒳", "٣"]
+)
 TEXTS = st.one_of(
     st.text(LETTERS, max_size=80),
     st.lists(PIECES, max_size=150).map("".join),
-    st.tuples(st.sampled_from(["x", "1", "é", "漢", "ก", " "]), st.integers(55, 140)).map(lambda pair: pair[0] * pair[1]),
+    st.tuples(st.sampled_from(["x", "1", "é", "漢", "ก", " "]), st.integers(55, 140)).map(
+        lambda pair: pair[0] * pair[1]
+    ),
 )
 
 

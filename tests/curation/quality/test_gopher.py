@@ -11,8 +11,13 @@ from curation.quality.gopher import ENGLISH_STOP_WORDS, NGRAM_SIGNALS, GopherQua
 from tests.oracles import gopher as oracle
 
 BULLETS = ("•", "-")
-PIECES = st.sampled_from(["a ", "b ", "c ", "The ", "of ", "é ", "Ж", "12 ", "\n", "\n\n", "...", "…", "#", "- x", " • y", "\t", "\r\n"])
-TEXTS = st.one_of(st.lists(PIECES, max_size=200).map("".join), st.text(st.characters(exclude_categories=("Cs", "Cn", "Co")), max_size=60))
+PIECES = st.sampled_from(
+    ["a ", "b ", "c ", "The ", "of ", "é ", "Ж", "12 ", "\n", "\n\n", "...", "…", "#", "- x", " • y", "\t", "\r\n"]
+)
+TEXTS = st.one_of(
+    st.lists(PIECES, max_size=200).map("".join),
+    st.text(st.characters(exclude_categories=("Cs", "Cn", "Co")), max_size=60),
+)
 
 
 def batch_of(*texts):
@@ -51,7 +56,9 @@ def test_a_hundred_times_the_same_five_words_repeat_in_all_but_the_first_place()
     assert row["top_2gram_char_fraction"] == 100 * len("aa bb") / len(text)
 
 
-@pytest.mark.parametrize(("text", "count"), [("...", 1), (".....", 1), ("......", 2), ("x" * 62 + "...", 1), ("…", 1), ("x" * 63 + "…", 1)])
+@pytest.mark.parametrize(
+    ("text", "count"), [("...", 1), (".....", 1), ("......", 2), ("x" * 62 + "...", 1), ("…", 1), ("x" * 63 + "…", 1)]
+)
 def test_an_ellipsis_is_counted_where_it_crosses_a_64_byte_block_too(text, count):
     (row,) = signals(GopherQuality(), text + " word")
     words = 2 if "x" in text else 1

@@ -12,9 +12,13 @@ def measured(*texts):
 
 
 def test_common_languages_are_found_with_a_score_and_its_lead():
-    batch = measured("The cat sat on the mat.\nIt was a good cat.", "Die Katze saß auf der Matte.", "Кошка сидела на коврике.")
+    batch = measured(
+        "The cat sat on the mat.\nIt was a good cat.", "Die Katze saß auf der Matte.", "Кошка сидела на коврике."
+    )
     assert batch["signal.language"].to_pylist() == ["en", "de", "ru"]
-    for score, margin in zip(batch["signal.language_score"].to_pylist(), batch["signal.language_margin"].to_pylist(), strict=True):
+    for score, margin in zip(
+        batch["signal.language_score"].to_pylist(), batch["signal.language_margin"].to_pylist(), strict=True
+    ):
         assert 0.5 < margin <= score <= 1.0 + 1e-4
 
 
@@ -33,7 +37,7 @@ def test_the_packaged_model_has_its_digest():
 
 
 def test_a_model_of_another_digest_is_refused_before_it_is_loaded():
-    with pytest.raises(ArtifactError, match="expected a model of sha256 00, found 8f3472cf.*; correct path or digest"):
+    with pytest.raises(ArtifactError, match=r"expected a model of sha256 00, found 8f3472cf.*; correct path or digest"):
         Language(model=str(PACKAGED_MODEL), sha256="00")(pa.record_batch({"text": ["a"]}))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from curation.identity import doc_id
 from pipelines.inputs import parquet
-from pipelines.inputs.parquet_pages import BadPage, pages_of
+from pipelines.inputs.parquet_pages import BadPage, Chunk, pages_of, row_groups
 from pipelines.inputs.parquet_weights import slices, weights
 from pipelines.inputs.rows import REPLACED
 from pipelines.spec import InputSpec, Limits
@@ -233,28 +233,33 @@ def test_a_nested_column_of_too_many_values_is_left_out_of_extra_and_the_text_ke
     assert [(row["length"], row["reason"]) for row in outcome.dead] == [(0, "column_left_out")]
 
 
-def test_page_headers_say_what_the_writer_wrote(tmp_path):
-    table = pa.table({"text": [f"{index}" * 50 for index in range(5000)], "l": [[1, 2]] * 5000})
+def test_footer_and_page_headers_say_what_the_writer_wrote(tmp_path):
+    table = pa.table({"text": [f"{index}" * 50 for index in range(5000)], "l": [[1, 2]] * 5000, "s": [{"x": 1}] * 5000})
     for version in ("1.0", "2.0"):
         path = written(
-            tmp_path, table, use_dictionary=["l"], data_page_version=version, data_page_size=4096, compression="snappy"
+            tmp_path, table, use_dictionary=["l"], data_page_version=version, data_page_size=4096, row_group_size=3000
         )
-        metadata = pq.ParquetFile(path).metadata.row_group(0)
-        for index in range(metadata.num_columns):
-            column = metadata.column(index)
-            start = column.dictionary_page_offset or column.data_page_offset
-            with path.open("rb") as raw:
-                pages = list(pages_of(raw, start=start, length=column.total_compressed_size))
-            assert sum(page.num_values for page in pages if not page.is_dictionary) == column.num_values
-            assert sum(page.is_dictionary for page in pages) == column.has_dictionary_page
-            assert sum(page.bytes for page in pages) <= column.total_uncompressed_size
-            assert len(pages) > 1
+        metadata = pq.ParquetFile(path).metadata
+        with path.open("rb") as raw:
+            groups = row_groups(raw)
+            assert [(group.start, group.num_rows) for group in groups] == [(0, 3000), (3000, 2000)]
+            for number, group in enumerate(groups):
+                assert len(group.chunks) == metadata.num_columns
+                for index, chunk in enumerate(group.chunks):
+                    column = metadata.row_group(number).column(index)
+                    pages = list(pages_of(raw, chunk))
+                    assert chunk.length == column.total_compressed_size
+                    assert sum(page.num_values for page in pages if not page.is_dictionary) == column.num_values
+                    assert sum(page.is_dictionary for page in pages) == column.has_dictionary_page
+                    assert sum(page.bytes for page in pages) <= column.total_uncompressed_size
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_page_headers_or_refused(data):
     with contextlib.suppress(BadPage):
-        list(pages_of(io.BytesIO(data), start=0, length=len(data)))
+        list(pages_of(io.BytesIO(data), Chunk(start=0, length=len(data))))
+    with contextlib.suppress(BadPage):
+        row_groups(io.BytesIO(b"PAR1" + data + len(data).to_bytes(4, "little") + b"PAR1"))
 
 
 LEAF = st.none() | st.text(max_size=5)

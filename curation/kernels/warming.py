@@ -1,0 +1,60 @@
+"""Compiles every kernel into the cache, by calling each public function on a small example.
+
+Numba compiles per argument type, and a read-only array is another type than a writable one: the examples
+have the kinds that the steps and stages pass (text and words as read-only views of Arrow's buffers).
+"""
+
+import importlib
+import pkgutil
+
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+
+import curation.kernels
+from curation.kernels.bands import band_hashes, candidate_pairs
+from curation.kernels.gopher import quality_counts
+from curation.kernels.jaccard import jaccard_pairs
+from curation.kernels.markup import page_work
+from curation.kernels.minhash import sketch
+from curation.kernels.repetition import repetition_counts
+from curation.kernels.survivors import by_component, by_earlier
+from curation.kernels.words import words
+
+TEXT = "One two three four five six. Ein Wört – 漢字, ไทย ... 12\n\none\n".encode()
+
+
+def warm() -> None:
+    """Compiles all kernels, or loads them from the cache: about half a minute the first time."""
+    _warm_text()
+    _warm_links()
+    page_work(np.frombuffer(b"<p class='a'>text<br></p>", dtype=np.uint8))
+
+
+def kernels() -> dict[str, Dispatcher]:
+    """Returns every compiled function of the package by its dotted name."""
+    found = {}
+    for module in pkgutil.iter_modules(curation.kernels.__path__, "curation.kernels."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, Dispatcher) and value.__module__ == module.name:
+                found[f"{module.name}.{name}"] = value
+    return found
+
+
+def _warm_text() -> None:
+    values, offsets_N1 = np.frombuffer(TEXT, dtype=np.uint8), np.array([0, len(TEXT)], dtype=np.int64)
+    found = words(values, offsets_N1)
+    for column in (offsets_N1, *found):
+        column.setflags(write=False)
+    quality_counts(values, offsets_N1, found, stop_words=("the",), bullets=("-",))
+    repetition_counts(values, offsets_N1, found)
+    sketch(found.hash_W, found.word_offsets_N1, ngram=5, num_permutations=112, seed=1)
+
+
+def _warm_links() -> None:
+    minhash_NH = np.frombuffer(bytes(2 * 4 * 112), dtype=np.uint32).reshape(2, 112)
+    hash_NB = band_hashes(minhash_NH, bands=14, rows=8)
+    later, earlier, _ = candidate_pairs(np.ascontiguousarray(hash_NB[:, 0]), np.arange(2))
+    shingles = np.frombuffer(bytes(8), dtype=np.uint32)
+    jaccard_pairs(shingles, np.arange(3, dtype=np.int64), later, earlier)
+    for rule in (by_earlier, by_component):
+        rule(np.zeros(2, dtype=np.bool_), later, earlier, hold=True)

@@ -1,0 +1,99 @@
+"""Compilation: `warm` covers every kernel, the cache folder follows the sources, the JIT may be off."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from curation import kernels
+
+WARM_THEN_STEPS = """
+import pyarrow as pa
+from curation.kernels.warming import kernels, warm
+warm()
+before = {name: len(kernel.signatures) for name, kernel in kernels().items()}
+print("without code:", sorted(name for name, count in before.items() if not count))
+from curation.dedup.minhash import MinHash
+from curation.quality.gopher import GopherQuality, GopherRepetition
+batch = pa.record_batch({"text": pa.array(["A text of words, " * 9, "noch einer mit Umläuten: äöü " * 9])})
+for step in (GopherQuality(), GopherRepetition(), MinHash()):
+    batch = step(batch)
+print("compiled again:", sorted(n for n, kernel in kernels().items() if len(kernel.signatures) != before[n]))
+"""
+OUT_OF_BOUNDS = """
+import numpy as np
+from curation.kernels.vector import load_u64
+load_u64(np.zeros(8, dtype=np.uint8), np.uint64(1))
+"""
+FOLDER = """
+from curation import kernels
+print(kernels.CACHED, kernels.cache_folder())
+"""
+
+
+def python(program, folder, **environment):
+    """Runs a program in a process with its own empty kernel cache; returns (exit status, stdout, stderr)."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "XDG_"))}
+    kept |= {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONWARNINGS": "default"}
+    done = subprocess.run(
+        [sys.executable, *program],
+        env=kept | {"NUMBA_CACHE_DIR": str(folder)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.slow
+def test_warming_compiles_every_kernel_for_the_types_that_steps_pass(tmp_path):
+    status, out, err = python(["-c", WARM_THEN_STEPS], tmp_path)
+    assert status == 0, err
+    assert out.splitlines() == ["without code: []", "compiled again: []"]
+
+
+@pytest.mark.slow
+def test_boundscheck_bites_on_the_unchecked_loads_and_only_when_it_is_on(tmp_path):
+    status, _, err = python(["-c", OUT_OF_BOUNDS], tmp_path / "checked", NUMBA_BOUNDSCHECK="1")
+    assert status == 1
+    assert "IndexError: index is out of bounds" in err
+    assert python(["-c", OUT_OF_BOUNDS], tmp_path / "unchecked")[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT"])
+def test_kernels_agree_with_their_oracles_with_bounds_checked_and_with_the_jit_off(mode, tmp_path, repository):
+    files = [
+        str(repository / "tests" / "curation" / name) for name in ("kernels/test_words.py", "quality/test_gopher.py")
+    ]
+    ignored = ["-W", "ignore:overflow encountered:RuntimeWarning"]  # uint64 arithmetic is meant to wrap around
+    selected = [
+        "-k",
+        "definition or depend or block",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "-c",
+        str(repository / "pyproject.toml"),
+    ]
+    program = ["-m", "pytest", *ignored, *selected, *files]
+    status, out, err = python(program, tmp_path, **{mode: "1"})
+    assert status == 0, out + err
+
+
+def test_the_folder_is_private_and_named_by_the_sources(tmp_path):
+    status, out, err = python(["-c", FOLDER], "", XDG_CACHE_HOME=str(tmp_path))
+    assert (status, err) == (0, "")
+    folder = tmp_path / "gristmill" / "kernels" / kernels.digest_of_kernels()
+    assert out == f"True {folder}\n"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_where_nothing_is_writable_kernels_compile_without_a_cache_and_say_so(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    status, out, err = python(["-c", FOLDER], "", XDG_CACHE_HOME=str(blocked))
+    assert (status, out) == (0, "False None\n")
+    assert "RuntimeWarning: no writable cache folder: kernels compile anew in each process" in err

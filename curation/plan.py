@@ -29,13 +29,24 @@ class NearSettings(Protocol):
     """What the signature of a document depends on."""
 
     @property
-    def ngram(self) -> int: ...
+    def ngram(self) -> int:
+        """See `pipelines.spec.NearSpec`."""
+        ...
+
     @property
-    def bands(self) -> int: ...
+    def bands(self) -> int:
+        """See `pipelines.spec.NearSpec`."""
+        ...
+
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """See `pipelines.spec.NearSpec`."""
+        ...
+
     @property
-    def seed(self) -> int: ...
+    def seed(self) -> int:
+        """See `pipelines.spec.NearSpec`."""
+        ...
 
 
 def extract_step(mode: Literal["main", "all", "none"]) -> Extract:

@@ -11,9 +11,9 @@ Value = TypeVar("Value")
 
 def key(default: Value, doc: str) -> Value:
     """Returns a dataclass field with a default and the sentence that documents it."""
-    return dataclasses.field(default=default, metadata={"doc": doc})  # type: ignore[no-any-return,call-overload]
+    return dataclasses.field(default=default, metadata=documented(doc))
 
 
-def required(doc: str) -> dataclasses.Field:  # type: ignore[type-arg]
-    """Returns a dataclass field that must be given."""
-    return dataclasses.field(metadata={"doc": doc})  # type: ignore[no-any-return,call-overload]
+def documented(doc: str) -> dict[str, str]:
+    """Returns the metadata of a field that has no default, or needs `default_factory`."""
+    return {"doc": doc}

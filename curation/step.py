@@ -38,17 +38,33 @@ class Step(Protocol):
 class Fold(Protocol[Summary]):
     """A mergeable summary: `merge` is associative and commutative, `empty` is neutral."""
 
-    def empty(self) -> Summary: ...
-    def add(self, summary: Summary, batch: pa.RecordBatch) -> Summary: ...
-    def merge(self, left: Summary, right: Summary) -> Summary: ...
-    def result(self, summary: Summary) -> pa.RecordBatch: ...
+    def empty(self) -> Summary:
+        """Returns the summary of nothing."""
+        ...
+
+    def add(self, summary: Summary, batch: pa.RecordBatch) -> Summary:
+        """Returns `summary` with a batch counted in."""
+        ...
+
+    def merge(self, left: Summary, right: Summary) -> Summary:
+        """Returns the summary of both."""
+        ...
+
+    def result(self, summary: Summary) -> pa.RecordBatch:
+        """Returns what a summary says, as rows."""
+        ...
 
 
 class Linker(Protocol):
     """Which documents may be the same (`blocks`), and which are (`links`)."""
 
-    def blocks(self, batch: pa.RecordBatch) -> Iterable[pa.RecordBatch]: ...
-    def links(self, block: pa.RecordBatch) -> pa.RecordBatch: ...
+    def blocks(self, batch: pa.RecordBatch) -> Iterable[pa.RecordBatch]:
+        """Returns blocks of documents that may be the same."""
+        ...
+
+    def links(self, block: pa.RecordBatch) -> pa.RecordBatch:
+        """Returns the pairs in a block that are the same."""
+        ...
 
 
 def require(schema: pa.Schema, name: str, data_type: pa.DataType) -> pa.Schema:
@@ -89,8 +105,12 @@ def with_columns(batch: pa.RecordBatch, fields: Iterable[pa.Field], arrays: Iter
     return pa.RecordBatch.from_arrays([*batch.columns, *arrays], schema=schema)
 
 
-def configuration_of(step: Step) -> dict[str, object]:
-    """Returns the step's class name and fields as plain JSON values: what its fingerprint covers."""
+def configuration_of(step: object) -> dict[str, object]:
+    """Returns the step's class name and fields as plain JSON values: what its fingerprint covers.
+
+    Raises:
+        SchemaError: the step is no dataclass.
+    """
     if not dataclasses.is_dataclass(step) or isinstance(step, type):
         raise SchemaError(f"{step!r} is not a dataclass; a step is its own configuration")
     return {"step": type(step).__name__, **dataclasses.asdict(step)}

@@ -33,7 +33,8 @@ class RecordBatchCoder(beam.coders.Coder):
 
     def to_type_hint(self) -> type:
         """The type this coder is registered for."""
-        return pa.RecordBatch
+        kind: type = pa.RecordBatch
+        return kind
 
 
 def register_record_batch_coder() -> None:

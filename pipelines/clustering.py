@@ -60,7 +60,7 @@ def cluster(job: Job, roster: Roster, run_near: Callable[[int], None]) -> Cluste
     reach("in_survivors")
     twins = np.flatnonzero(ranked.group_R != np.arange(ranked.rows_R.size))
     _write_links(job, roster, ranked, twins, (later, earlier, jaccard))
-    return _clustering(job, roster, ranked, twins, (later, earlier, jaccard), hot)
+    return _clustering(job, roster, ranked, twins, (later, earlier, jaccard), hot=hot)
 
 
 def _rank(job: Job, roster: Roster) -> _Ranked:
@@ -133,6 +133,7 @@ def _clustering(
     ranked: _Ranked,
     twins: NDArray[np.int64],
     near: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]],
+    *,
     hot: int,
 ) -> Clustering:
     later, earlier, jaccard = near
@@ -150,7 +151,15 @@ def _clustering(
     linked = via_R >= 0
     jaccard_R[linked] = jaccard[via_R[linked]]
     survivor_R[linked] = np.where(result.survivor_N >= 0, result.survivor_N, -1)[linked]
-    _follow(twins, ranked.group_R, state, outcome_R, kind_R, jaccard_R, survivor_R)
+    _follow(
+        twins,
+        ranked.group_R,
+        state,
+        outcome_R=outcome_R,
+        kind_R=kind_R,
+        jaccard_R=jaccard_R,
+        survivor_R=survivor_R,
+    )
     root_R = union_find(size, np.concatenate((twins, later)), np.concatenate((ranked.group_R[twins], earlier)))
     alone_R = np.bincount(root_R, minlength=size)[root_R] == 1
     rows = ranked.rows_R
@@ -173,6 +182,7 @@ def _follow(
     twins: NDArray[np.int64],
     group_R: NDArray[np.int64],
     state_R: NDArray[np.uint8],
+    *,
     outcome_R: NDArray[np.uint8],
     kind_R: NDArray[np.uint8],
     jaccard_R: NDArray[np.float64],

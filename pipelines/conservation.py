@@ -19,7 +19,8 @@ WITH extents AS (
     SELECT source, path, kind, "offset", length, count,
            lag("offset" + length, 1, 0) OVER (PARTITION BY source, path ORDER BY "offset", length, kind) AS expected
     FROM accounts WHERE kind <> 'end' AND length > 0),
-ends AS (SELECT source, path, max("offset") AS total, count(*) AS num_ends FROM accounts WHERE kind = 'end' GROUP BY ALL),
+ends AS (SELECT source, path, max("offset") AS total, count(*) AS num_ends
+         FROM accounts WHERE kind = 'end' GROUP BY ALL),
 covered AS (SELECT source, path, max("offset" + length) AS covered FROM extents GROUP BY ALL)
 SELECT source, path, 'extent at ' || "offset" || ' starts where ' || expected || ' was expected' AS finding
     FROM extents WHERE "offset" <> expected

@@ -1,14 +1,15 @@
 """The stage `decide`: one decision row per document, then the split into kept documents and review rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curation.dedup.survivors import HELD, REMOVED
 from curation.schema import DECISIONS, FAILED
-from pipelines.clustering import EXACT, HELD, NEAR, REMOVED, Clustering
+from pipelines.clustering import EXACT, NEAR, Clustering
 from pipelines.measuring import Job, measured_schema
 from pipelines.parts import read_batches, read_part, write_part
 from pipelines.roster import Roster, to_binary16
@@ -44,7 +45,9 @@ def write_decisions(job: Job, roster: Roster, clustering: Clustering, split_N: N
     for index, part in enumerate(roster.parts):
         verdicts = read_part(job.store, f"verdicts/{part}.parquet").combine_chunks()
         source = read_part(job.store, f"measured/{part}.parquet", ["source"])["source"].combine_chunks()
-        batch = _decisions(job.spec, roster, clustering, roster.rows(index), (state_N, split_N), (verdicts, source))
+        batch = _decisions(
+            job.spec, roster, clustering, roster.rows(index), states=(state_N, split_N), read=(verdicts, source)
+        )
         write_part(job.store, f"decisions/{part}.parquet", DECISIONS, [batch])
 
 
@@ -53,6 +56,7 @@ def _decisions(
     roster: Roster,
     clustering: Clustering,
     rows: slice,
+    *,
     states: tuple[NDArray[np.uint8], NDArray[np.int8]],
     read: tuple[pa.Table, pa.Array],
 ) -> pa.RecordBatch:
@@ -89,7 +93,11 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _failures(
-    spec: JobSpec, entries: pa.ListArray, outcome: NDArray[np.uint8], kind: NDArray[np.uint8], jaccard: NDArray[np.float64]
+    spec: JobSpec,
+    entries: pa.ListArray,
+    outcome: NDArray[np.uint8],
+    kind: NDArray[np.uint8],
+    jaccard: NDArray[np.float64],
 ) -> tuple[pa.Array, pa.Array]:
     """Returns `failed` (rules that drop, and the removing link) and `review_reasons` of each document."""
     failed: list[list[dict[str, object]]] = []
@@ -118,7 +126,7 @@ def _reason(entry: dict[str, object]) -> str:
     return f"{entry['rule']}: {entry['value']:.6g} against {entry['threshold']:.6g}"
 
 
-def _spread(lists: list[list[object]], present: NDArray[np.bool_], data_type: pa.DataType) -> pa.Array:
+def _spread(lists: Sequence[Sequence[object]], present: NDArray[np.bool_], data_type: pa.DataType) -> pa.Array:
     """Returns one list per document: those of `lists` where `present`, else empty ones."""
     lengths = np.zeros(present.size, dtype=np.int32)
     lengths[present] = [len(item) for item in lists]

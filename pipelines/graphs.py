@@ -13,12 +13,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.arrow_coder import register_record_batch_coder
 from pipelines.deciding import decide_part
+from pipelines.emitting import tokenize_part
 from pipelines.inputs.units import WorkUnit
 from pipelines.judging import judge_part
 from pipelines.linking import band_blocks, verified_links
 from pipelines.measuring import Job, measure_unit
 from pipelines.spec import RunnerSpec
-from pipelines.emitting import tokenize_part
 from pipelines.tokenize import PinnedTokenizer
 
 PROCESSES_FROM_BYTES = 256 << 20
@@ -98,7 +98,11 @@ class _TokenizePart(beam.DoFn):
 
 def measure(pipeline: beam.Pipeline, job: Job, units: list[NamedUnit]) -> beam.PCollection:
     """Work units -> measured text, signatures, dead letters, accounts."""
-    return pipeline | "WorkUnits" >> beam.Create(units) | "MeasureUnit" >> beam.ParDo(_MeasureUnit(job)).with_output_types(str)
+    return (
+        pipeline
+        | "WorkUnits" >> beam.Create(units)
+        | "MeasureUnit" >> beam.ParDo(_MeasureUnit(job)).with_output_types(str)
+    )
 
 
 def judge(pipeline: beam.Pipeline, job: Job, parts: list[str]) -> beam.PCollection:
@@ -106,13 +110,14 @@ def judge(pipeline: beam.Pipeline, job: Job, parts: list[str]) -> beam.PCollecti
     return pipeline | "Parts" >> beam.Create(parts) | "JudgePart" >> beam.ParDo(_JudgePart(job)).with_output_types(str)
 
 
-def link(pipeline: beam.Pipeline, job: Job, parts: list[str], *, bands: tuple[int, ...], partitions: int) -> beam.PCollection:
+def link(
+    pipeline: beam.Pipeline, job: Job, parts: list[str], *, bands: tuple[int, ...], partitions: int
+) -> beam.PCollection:
     """Signatures -> packed blocks of (band hash, rank) -> verified links; ids and hashes only."""
     return (
         pipeline
         | "SignatureParts" >> beam.Create(parts)
-        | "BandBlocks"
-        >> beam.ParDo(_BandBlocks(job, bands, partitions)).with_output_types(tuple[int, pa.RecordBatch])
+        | "BandBlocks" >> beam.ParDo(_BandBlocks(job, bands, partitions)).with_output_types(tuple[int, pa.RecordBatch])
         | "ByBandAndPartition" >> beam.GroupByKey()
         | "VerifiedLinks" >> beam.ParDo(_VerifiedLinks(job, tuple(parts))).with_output_types(int)
     )
@@ -120,7 +125,9 @@ def link(pipeline: beam.Pipeline, job: Job, parts: list[str], *, bands: tuple[in
 
 def decide(pipeline: beam.Pipeline, job: Job, parts: list[str]) -> beam.PCollection:
     """Measured text + its own decisions -> kept documents, review rows."""
-    return pipeline | "Parts" >> beam.Create(parts) | "DecidePart" >> beam.ParDo(_DecidePart(job)).with_output_types(str)
+    return (
+        pipeline | "Parts" >> beam.Create(parts) | "DecidePart" >> beam.ParDo(_DecidePart(job)).with_output_types(str)
+    )
 
 
 def tokenize(pipeline: beam.Pipeline, job: Job, parts: list[str], tokenizer: PinnedTokenizer) -> beam.PCollection:

@@ -148,15 +148,21 @@ def _measure(driver: _Driver) -> None:
     if not units:
         return
     sizes = {part: _stored_bytes(unit) for part, unit in driver.plan.units}
-    with _watched(driver, "measure", "accounts", sizes, "bytes"):
-        with graphs.graph(driver.job.spec.runner, input_bytes=driver.plan.input_bytes) as pipeline:
-            graphs.measure(pipeline, driver.job, units)
+    with (
+        _watched(driver, "measure", "accounts", sizes, "bytes"),
+        graphs.graph(driver.job.spec.runner, input_bytes=driver.plan.input_bytes) as pipeline,
+    ):
+        graphs.measure(pipeline, driver.job, units)
     driver.ledger.record("measured", units=len(units), units_before=len(done))
 
 
 def _stored_bytes(unit: WorkUnit) -> int:
     """Returns about how many stored bytes a unit reads (a cut of a Parquet file counts rows: too few to matter)."""
-    return sum(max((file.bytes if piece.end is None else piece.end) - piece.start, 0) for piece in unit.pieces for file in [piece.file])
+    return sum(
+        max((file.bytes if piece.end is None else piece.end) - piece.start, 0)
+        for piece in unit.pieces
+        for file in [piece.file]
+    )
 
 
 def _run_parts(
@@ -230,4 +236,3 @@ def _check_bad_fraction(driver: _Driver) -> None:
             f"{dead} of {documents + dead} records are dead letters, above limits.max_bad_fraction {most}; "
             f"see {driver.job.store.uri}/dead_letter or raise the limit"
         )
-

@@ -74,5 +74,8 @@ def judge_part(job: Job, part: str) -> None:
 def rules_by_name(spec: JobSpec) -> dict[str, Rule]:
     """Returns every rule of the spec by the name that decisions carry (`<gate>/<rule>`)."""
     return {
-        f"{gate.name}/{rule.label}": rule for of_source in gates_of(spec) for gate in of_source.gates for rule in gate.rules
+        f"{gate.name}/{rule.label}": rule
+        for of_source in gates_of(spec)
+        for gate in of_source.gates
+        for rule in gate.rules
     }

@@ -50,7 +50,9 @@ def passes(near: NearSpec, num_documents: int, memory_bytes: int) -> list[tuple[
     """Returns the bands of each pass, so that one pass's shuffle stays within `memory_bytes`."""
     per_band = max(num_documents, 1) * 16 * SHUFFLE_COPIES
     bands_per_pass = int(min(max(memory_bytes // per_band, 1), near.bands))
-    return [tuple(range(start, min(start + bands_per_pass, near.bands))) for start in range(0, near.bands, bands_per_pass)]
+    return [
+        tuple(range(start, min(start + bands_per_pass, near.bands))) for start in range(0, near.bands, bands_per_pass)
+    ]
 
 
 def num_partitions(num_documents: int) -> int:
@@ -110,7 +112,9 @@ def verified_links(job: Job, key: int, blocks: Iterable[pa.RecordBatch], parts: 
     job.store.write(f"{name}.hot", str(int(hot)).encode())
 
 
-def _verify(fetch: "ShingleFetch", later: NDArray[np.int64], earlier: NDArray[np.int64], least: float) -> pa.RecordBatch:
+def _verify(
+    fetch: "ShingleFetch", later: NDArray[np.int64], earlier: NDArray[np.int64], least: float
+) -> pa.RecordBatch:
     ranks, places = np.unique(np.concatenate((later, earlier)), return_inverse=True)
     shingles, offsets = fetch.of(ranks)
     jaccard = jaccard_pairs(shingles, offsets, places[: later.size], places[later.size :])

@@ -7,9 +7,9 @@ from importlib import metadata
 
 from curation.errors import VerifyError
 from pipelines.measuring import Job, plan_of
+from pipelines.run_plan import RunPlan, decisive_settings
 from pipelines.rundir import open_run
 from pipelines.shards import Export
-from pipelines.run_plan import RunPlan, decisive_settings
 from pipelines.store import Store
 
 FORMAT_VERSION = "1.0"
@@ -61,9 +61,7 @@ def count_documents(store: Store, export: Export | None) -> dict[str, int]:
     return counts | {f"export_{name}": int(value) for name, value in sorted(totals.items())}
 
 
-def write_manifest(
-    job: Job, plan: RunPlan, counts: dict[str, int], *, hot_buckets: int, export: Export | None
-) -> None:
+def write_manifest(job: Job, plan: RunPlan, counts: dict[str, int], *, hot_buckets: int, export: Export | None) -> None:
     """Digests every published file and publishes the manifest; the run is finished by this."""
     names = [name for folder in FOLDERS for name in job.store.names(folder)]
     written = [job.store.digest(name) for name in sorted([*names, "spec.yaml"])]
@@ -93,8 +91,10 @@ def read_manifest(store: Store) -> Manifest | None:
         return None
     try:
         content = json.loads(store.read(NAME))
-        if str(content["format_version"]).split(".")[0] != FORMAT_VERSION.split(".")[0]:
-            raise VerifyError(f"{store.uri}/{NAME}: expected format {FORMAT_VERSION}, found {content['format_version']}")
+        if str(content["format_version"]).split(".")[0] != FORMAT_VERSION.split(".", maxsplit=1)[0]:
+            raise VerifyError(
+                f"{store.uri}/{NAME}: expected format {FORMAT_VERSION}, found {content['format_version']}"
+            )
         return Manifest(
             job=str(content["job"]),
             fingerprint=str(content["fingerprint"]),
@@ -105,4 +105,6 @@ def read_manifest(store: Store) -> Manifest | None:
             content=content,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise VerifyError(f"{store.uri}/{NAME}: expected a run's manifest, found {type(error).__name__}: {error}") from None
+        raise VerifyError(
+            f"{store.uri}/{NAME}: expected a run's manifest, found {type(error).__name__}: {error}"
+        ) from None

@@ -6,6 +6,7 @@ accounts part is written last: a unit whose accounts are published is done, and 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -97,7 +98,9 @@ class _Sample:
         room = max(self.limit - self.taken, 0)
         chosen, rest = batch.slice(0, room), batch.slice(room)
         self.taken += chosen.num_rows
-        for path, offset, length in zip(*(rest[name].to_pylist() for name in ("path", "offset", "length_bytes")), strict=True):
+        for path, offset, length in zip(
+            *(rest[name].to_pylist() for name in ("path", "offset", "length_bytes")), strict=True
+        ):
             accounts.skipped(path, offset, length, "limit")
         return chosen
 
@@ -106,7 +109,9 @@ def _extracted(batch: pa.RecordBatch, given: InputSpec, accounts: Accounts) -> I
     """Yields the rows that have text; the others become dead letters, or skipped where they are empty."""
     failed = batch["extract_error"].is_valid()
     empty = pc.and_(pc.invert(failed), pc.equal(pc.fill_null(pc.binary_length(batch["text"]), 0), 0))
-    for row in batch.filter(pc.or_(failed, empty)).select(["path", "offset", "length_bytes", "extract_error"]).to_pylist():
+    for row in (
+        batch.filter(pc.or_(failed, empty)).select(["path", "offset", "length_bytes", "extract_error"]).to_pylist()
+    ):
         where = (row["path"], row["offset"], row["length_bytes"])
         if row["extract_error"] is None:
             accounts.skipped(*where, "empty_text")
@@ -126,5 +131,5 @@ def _by_path(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
         return
     paths = np.asarray(batch["path"].to_pylist(), dtype=object)
     starts = np.concatenate(([0], np.flatnonzero(paths[1:] != paths[:-1]) + 1, [paths.size]))
-    for start, stop in zip(starts[:-1], starts[1:], strict=True):
+    for start, stop in pairwise(starts):
         yield paths[start], batch.slice(start, stop - start)

@@ -20,8 +20,28 @@ WIDE_COLUMNS = ("text", "shingles")
 """Columns whose bytes close a row group early, so that reading one never needs much memory."""
 
 REPEATING = frozenset(
-    "source domain path content_type charset license license_from declared_language extractor "
-    "signal.language state decided_by reason kind action rule link_kind split format compression".split()
+    [
+        "source",
+        "domain",
+        "path",
+        "content_type",
+        "charset",
+        "license",
+        "license_from",
+        "declared_language",
+        "extractor",
+        "signal.language",
+        "state",
+        "decided_by",
+        "reason",
+        "kind",
+        "action",
+        "rule",
+        "link_kind",
+        "split",
+        "format",
+        "compression",
+    ]
 )
 
 
@@ -40,11 +60,13 @@ def write_part(store: Store, name: str, schema: pa.Schema, batches: Iterable[pa.
         GristmillError: the file exists with other content, or cannot be written.
     """
     rows = 0
-    with store.publish(name) as file:
-        with pq.ParquetWriter(pa.PythonFile(file, mode="w"), schema, **_options(schema)) as writer:
-            for group in _groups(schema, batches):
-                writer.write_table(group, row_group_size=max(group.num_rows, 1))
-                rows += group.num_rows
+    with (
+        store.publish(name) as file,
+        pq.ParquetWriter(pa.PythonFile(file, mode="w"), schema, **_options(schema)) as writer,
+    ):
+        for group in _groups(schema, batches):
+            writer.write_table(group, row_group_size=max(group.num_rows, 1))
+            rows += group.num_rows
     return Part(rows=rows, written=Written(name=name, bytes=file.num_bytes, sha256=file.hexdigest()))
 
 

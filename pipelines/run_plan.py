@@ -93,7 +93,9 @@ def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None) -> RunPlan:
     for source, given in spec.inputs.items():
         found = [_identified(file, given) for file in list_files(given.files, root)]
         if not found:
-            raise InputError(f"inputs.{source}.files: expected at least one file, found none for {list(given.files)} in {root}")
+            raise InputError(
+                f"inputs.{source}.files: expected at least one file, found none for {list(given.files)} in {root}"
+            )
         files += [(source, file) for file in found]
         units += plan_units(found, spec.limits, source=source, given=given, first_index=len(units))
     units = _limited(units, limit)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from curation.quality.gates import Rule, When
-from curation.setting import key, required
+from curation.setting import documented, key
 
 MIB = 1 << 20
 
@@ -38,7 +38,9 @@ class Columns:
 class InputSpec:
     """One named input with its own reading, gates and weight."""
 
-    files: tuple[str, ...] = required("paths, globs, directories or URLs (s3, gs, az, hf, https); relative to the spec")
+    files: tuple[str, ...] = field(
+        metadata=documented("paths, globs, directories or URLs (s3, gs, az, hf, https); relative to the spec")
+    )
     format: Literal["auto", "warc", "jsonl", "parquet", "text"] = key("auto", "auto: content decides, then the name")
     document: Literal["file", "line"] = key("file", "text inputs: what one document is")
     columns: Columns = key(Columns(), "column names of JSONL and Parquet")
@@ -99,7 +101,7 @@ class ValidationSpec:
 class ShardsSpec:
     """Training-ready shards."""
 
-    tokenizer: str = required("path or URL of a tokenizer.json, relative to the spec")
+    tokenizer: str = field(metadata=documented("path or URL of a tokenizer.json, relative to the spec"))
     tokenizer_sha256: str | None = key(None, "its digest; required for URLs")
     eos: str = key("<|endoftext|>", "the token that ends each document")
     sequence_length: int = key(2048, "tokens predicted per row")
@@ -131,9 +133,11 @@ class RunnerSpec:
 class JobSpec:
     """A curation job."""
 
-    job: str = required("name of the job: letters, digits, - and _")
-    inputs: dict[str, InputSpec] = required("named inputs; their order is the order of `prefer: source`")
-    gates: dict[str, GateSpec] = field(default_factory=dict, metadata={"doc": "named gates that inputs refer to"})
+    job: str = field(metadata=documented("name of the job: letters, digits, - and _"))
+    inputs: dict[str, InputSpec] = field(
+        metadata=documented("named inputs; their order is the order of `prefer: source`")
+    )
+    gates: dict[str, GateSpec] = field(default_factory=dict, metadata=documented("named gates that inputs refer to"))
     seed: int = key(0, "seed of every random choice, always keyed by document too")
     edits: tuple[Literal["control_characters", "nfc"], ...] = key(
         ("control_characters", "nfc"), "recorded changes to every text, in this order"

@@ -16,11 +16,13 @@ class Spool:
 
     def __enter__(self) -> Self:
         """Opens an unnamed temporary file."""
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
+        self._file = tempfile.TemporaryFile()
         self._writer = pa.ipc.new_stream(pa.PythonFile(self._file, mode="w"), self._schema)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Closes and so deletes the file."""
         self._file.close()
 

@@ -165,7 +165,9 @@ class Store:
             temporary.replace(path)
             _sync_folder(path.parent)
         except OSError as error:
-            raise GristmillError(f"{path}: cannot write: {error.strerror or error}; free space or rights, then run again") from error
+            raise GristmillError(
+                f"{path}: cannot write: {error.strerror or error}; free space or rights, then run again"
+            ) from error
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -21,14 +21,12 @@ def verify_run(run: str) -> list[str]:
     broken = _files(store, manifest)
     if broken:
         return broken
-    checks = [lambda: findings(open_run(run))]
-    if manifest.export is not None:
-        checks.append(lambda: verify_export(store, str(manifest.export)))
-    for check in checks:
-        try:
-            broken += check()
-        except GristmillError as error:
-            broken.append(str(error))
+    try:
+        broken = findings(open_run(run))
+        if manifest.export is not None:
+            broken += verify_export(store, manifest.export)
+    except GristmillError as error:
+        broken.append(str(error))
     return broken
 
 

@@ -6,7 +6,7 @@ A null signal is "not applicable": it fails no rule.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from curation.errors import SchemaError, SpecError
 from curation.schema import VERDICT
-from curation.setting import key, required
+from curation.setting import documented, key
 from curation.step import require, with_columns, with_fields
 
 Mask = NDArray[np.bool_]
@@ -47,7 +47,7 @@ class When:
 class Rule:
     """One bound on one signal."""
 
-    signal: str = required("signal that is judged, without the `signal.` prefix")
+    signal: str = field(metadata=documented("signal that is judged, without the `signal.` prefix"))
     name: str | None = key(None, "name in decisions; default: the signal's")
     min: float | None = key(None, "smallest value that passes")
     max: float | None = key(None, "largest value that passes")

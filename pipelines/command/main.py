@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import click
@@ -94,15 +94,15 @@ def cli() -> None:
     """Raw corpora in, training-ready shards out, every document accounted for."""
 
 
-def main() -> int:
-    """Runs the command line and returns its exit code."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line `arguments` (None: this process's) and returns its exit code."""
     logging.basicConfig(level=logging.ERROR)  # Beam warns of extras that nobody asked for
     found = shadowed_package()
     if found is not None:
         say(f"error: {found}")
         return FAILED
     try:
-        code = cli(standalone_mode=False)
+        code = cli(args=None if arguments is None else list(arguments), standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BaseException as error:  # the one place where any error becomes a message and a code
@@ -127,6 +127,8 @@ def _left(error: BaseException) -> tuple[str, int]:
 
 
 def _interrupted(error: BaseException) -> tuple[str, int]:
+    if sys.argv[1:2] != ["run"]:
+        return "interrupted", INTERRUPTED
     return f"interrupted; what is written stays. To go on:\n  gristmill {shlex.join(sys.argv[1:])}", INTERRUPTED
 
 

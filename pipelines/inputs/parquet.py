@@ -1,11 +1,9 @@
 """Parquet to rows, row group by row group, with bounded memory whatever the file claims.
 
-Offsets are row numbers. String columns are read as dictionaries, so that a page of a few bytes that repeats one large
-value a million times is not expanded; rows are then taken in slices by their bytes. Page headers are checked
-before a page is decompressed, and a nested column that claims too many values is left out of `extra`.
+Offsets are row numbers. Page headers are checked before a page is decompressed; dictionaries are expanded by slices of
+rows, whose bytes are known before (`parquet_weights.py`).
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,19 +15,16 @@ import pyarrow.parquet as pq
 from pipelines.inputs.accounts import Accounts
 from pipelines.inputs.files import InputFile
 from pipelines.inputs.open import as_arrow, open_raw
-from pipelines.inputs.parquet_pages import BadPage, RowGroup, pages_of, row_groups
+from pipelines.inputs.parquet_bounds import MAX_NESTED_VALUES, PageTooLarge, bounds_of
+from pipelines.inputs.parquet_pages import BadPage, RowGroup, row_groups
 from pipelines.inputs.parquet_rows import WeighedRows, is_text, rows_of
 from pipelines.inputs.parquet_weights import row_weights
-from pipelines.inputs.rows import Origin
+from pipelines.inputs.rows import Origin, joined
 from pipelines.spec import Limits
 
-MAX_NESTED_VALUES = 1 << 24
-"""Values of a nested column in one row group: a row cannot be read in parts, and each value takes memory."""
 MAX_PAGE_RECORDS = 4
 """A page may be this many times `limits.record_bytes`: it holds at least one record, and writers aim at 1 MiB."""
 _BUFFER_BYTES = 1 << 20
-_READ_BYTES = 1 << 26  # decoded bytes that one step of reading aims below
-_MAX_READ_ROWS = 1 << 13
 _MAX_DEPTH = 100  # levels of nested columns; JSON is written to 254
 _DAMAGE = (OSError, pa.ArrowException, ValueError, BadPage)  # what Arrow raises for damaged files
 
@@ -69,7 +64,7 @@ def read_parquet(
         return
     for index, group in enumerate(groups):
         if start <= group.start and (end is None or group.start < end):
-            yield from _read_group(source, index, group)
+            yield from joined(_read_group(source, index, group), batch_bytes=limits.batch_bytes)
     if end is None:
         accounts.end(path, total)
 
@@ -105,9 +100,7 @@ def _opened(raw: BinaryIO, origin: Origin) -> pq.ParquetFile:
     if any(column.path.count(".") > _MAX_DEPTH for column in columns):
         raise _Refused("too_deep", f"a column of more than {_MAX_DEPTH} levels")
     _check_text_column(plain.schema_arrow, origin.given.columns.text)
-    strings = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
-    raw.seek(0)
-    return pq.ParquetFile(as_arrow(raw), read_dictionary=strings, pre_buffer=False, buffer_size=_BUFFER_BYTES)
+    return plain
 
 
 def _check_text_column(schema: pa.Schema, name: str) -> None:
@@ -141,8 +134,7 @@ def _weighed(source: _Source, index: int, group: RowGroup) -> Iterator[WeighedRo
     """Yields the rows of a row group, checked; at most as many as it has."""
     row, end = group.start, group.start + group.num_rows
     with _as_refused():
-        names, step = _readable(source, group)
-        batches = source.file.iter_batches(batch_size=step, row_groups=[index], columns=names, use_threads=False)
+        batches = _opened_group(source, index, group)
     while row < end:
         with _as_refused():
             batch = next(batches, None)
@@ -154,28 +146,28 @@ def _weighed(source: _Source, index: int, group: RowGroup) -> Iterator[WeighedRo
         row += batch.num_rows
 
 
-def _readable(source: _Source, group: RowGroup) -> tuple[list[str], int]:
-    """Checks every page header of the row group; returns the columns to read and how many rows at a time."""
-    schema = source.file.schema
-    if len(group.chunks) != len(schema):
-        raise BadPage(f"a row group of {len(group.chunks)} columns, expected {len(schema)}")
-    num_nested: Counter[str] = Counter()
-    densest = 1.0
-    for index, chunk in enumerate(group.chunks):
-        column = schema.column(index)
-        for page in pages_of(source.raw, chunk):
-            if page.bytes > MAX_PAGE_RECORDS * source.limits.record_bytes:
-                raise _Refused("expansion_limit", f"a page of {page.bytes} bytes in column {column.path!r}")
-            if not page.is_dictionary and page.num_values:
-                densest = max(densest, page.bytes / page.num_values)
-            if column.max_repetition_level:
-                num_nested[column.path.split(".")[0]] += page.num_values
+def _opened_group(source: _Source, index: int, group: RowGroup) -> Iterator[pa.RecordBatch]:
+    """Checks every page header of the row group, then opens it; a nested column of too many values is left out."""
+    try:
+        max_page_bytes = MAX_PAGE_RECORDS * source.limits.record_bytes
+        bounds = bounds_of(source.raw, source.file.schema, group, max_page_bytes=max_page_bytes)
+    except PageTooLarge as error:
+        raise _Refused("expansion_limit", str(error)) from None
     names = _names(source.file.schema_arrow)
-    for name in [name for name in names if num_nested[name] > MAX_NESTED_VALUES]:
-        detail = f"column {name!r} with {num_nested[name]} values in {group.num_rows} rows is not kept in `extra`"
+    for name in [name for name in names if bounds.num_nested[name] > MAX_NESTED_VALUES]:
+        detail = (
+            f"column {name!r} with {bounds.num_nested[name]} values in {group.num_rows} rows is not kept in `extra`"
+        )
         source.accounts.dead_letter(source.origin.file.path, group.start, 0, "column_left_out", detail)
         names.remove(name)
-    return names, max(1, min(_MAX_READ_ROWS, int(_READ_BYTES / densest)))
+    file = pq.ParquetFile(
+        as_arrow(source.raw),
+        metadata=source.file.metadata,
+        read_dictionary=bounds.dictionaries,
+        pre_buffer=False,
+        buffer_size=_BUFFER_BYTES,
+    )
+    return file.iter_batches(batch_size=bounds.step_rows, row_groups=[index], columns=names, use_threads=False)
 
 
 def _names(schema: pa.Schema) -> list[str]:

@@ -1,6 +1,6 @@
 """Rows of `curation.schema.READ` from what a reader found: constants filled in, hashes and ids computed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -46,6 +46,20 @@ def read_batch(origin: Origin, columns: Mapping[str, Sequence[object] | pa.Array
         _array(item, filled[item.name]) if item.name in filled else pa.nulls(num_rows, item.type) for item in READ
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=READ)
+
+
+def joined(batches: Iterator[pa.RecordBatch], *, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Yields the same rows in batches of at least `batch_bytes` where there are as many."""
+    small: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        small.append(batch)
+        size += batch.nbytes
+        if size >= min(batch_bytes, MAX_BATCH_BYTES):
+            yield pa.concat_batches(small)
+            small, size = [], 0
+    if small:
+        yield pa.concat_batches(small)
 
 
 def content_hashes(content: pa.Array) -> pa.Array:

@@ -170,7 +170,9 @@ def groups(run: Run, connection: duckdb.DuckDBPyConnection, column: str, *, most
     return [Group(**dict(zip(names, row, strict=True))) for row in rows]
 
 
-def reasons(connection: duckdb.DuckDBPyConnection, kind: str, *, by: str = "reason", most: int = MOST_GROUPS) -> list[Reason]:
+def reasons(
+    connection: duckdb.DuckDBPyConnection, kind: str, *, by: str = "reason", most: int = MOST_GROUPS
+) -> list[Reason]:
     """Returns records that never became documents, most frequent first.
 
     Args:

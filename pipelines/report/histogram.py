@@ -20,6 +20,7 @@ ZERO_WIDTH, ZERO_GAP = 7.0, 4.0
 MOST_SIGNALS = 60
 MOST_LINES = 6
 LABEL_WIDTH = 7.0
+TICK_ROOM = 60.0
 LABEL_ROWS = (-3.0, -14.0)
 MOST_LINEAR_SPAN = 40.0
 """A signal whose largest value is above this is drawn on a logarithmic axis."""
@@ -72,7 +73,8 @@ class Axis:
     """Maps values to the drawing; `edges` are upper bounds of bins (inclusive), the first one is 0 or the minimum."""
 
     edges: tuple[float, ...]
-    is_log: bool
+    is_log: bool = False
+    is_whole: bool = False  # one bin per whole number, from half a number below it to half a number above
 
     def x_of(self, value: float) -> float:
         """Returns where a value is, clamped to the drawing."""
@@ -103,9 +105,7 @@ class Range:
     least_positive: float | None
 
 
-def plots(
-    run: Run, connection: duckdb.DuckDBPyConnection, thresholds: Mapping[str, Sequence[Threshold]]
-) -> list[Plot]:
+def plots(run: Run, connection: duckdb.DuckDBPyConnection, thresholds: Mapping[str, Sequence[Threshold]]) -> list[Plot]:
     """Returns a plot per numeric signal that has values: those that rules judge first, then in column order."""
     names = [
         field.name.removeprefix("signal.")
@@ -117,7 +117,8 @@ def plots(
     axes = {name: axis_of(name, found, thresholds.get(name, ())) for name, found in ranges.items() if found.known}
     read, kept = (_counts(connection, table, axes) for table in ("measured", "documents"))
     return [
-        _plot(name, axis, ranges[name], (read[name], kept[name]), thresholds.get(name, ())) for name, axis in axes.items()
+        _plot(name, axis, ranges[name], (read[name], kept[name]), thresholds.get(name, ()))
+        for name, axis in axes.items()
     ]
 
 
@@ -131,11 +132,11 @@ def _ranges(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dict
     row = connection.execute(f"SELECT {', '.join(columns)} FROM measured").fetchone()  # noqa: S608 - quoted columns
     assert row is not None, "an aggregate without GROUP BY has one row"
     width = len(Range.__dataclass_fields__)
-    return {name: Range(**_named(row[index * width : (index + 1) * width])) for index, name in enumerate(names)}
+    return {name: _range_of(*row[index * width : (index + 1) * width]) for index, name in enumerate(names)}
 
 
-def _named(values: Sequence[object]) -> dict[str, object]:
-    return dict(zip(Range.__dataclass_fields__, values, strict=True))
+def _range_of(known: int, null: int, low: float, high: float, least_positive: float | None) -> Range:
+    return Range(known=known, null=null, low=low, high=high, least_positive=least_positive)
 
 
 def _quoted(signal: str) -> str:
@@ -150,12 +151,12 @@ def axis_of(name: str, found: Range, thresholds: Sequence[Threshold]) -> Axis:
     bounds = [item.value for item in thresholds]
     low, high = min(found.low, *bounds, 0.0), max([found.high, *(item for item in bounds if item <= found.high * 4)])
     if low >= 0 and high > MOST_LINEAR_SPAN and found.least_positive is not None:
-        return _log_axis(found.least_positive, high)
+        return _log_axis(min([found.least_positive, *(item for item in bounds if item > 0)]), high)
     high = max(high, 1.0) if low >= 0 and high <= 1 else high
     span = (high - low) or 1.0
     if name.startswith("num_") and low >= 0:
-        return Axis(edges=tuple(float(value) for value in range(math.ceil(max(high, 1.0)) + 1)), is_log=False)
-    return Axis(edges=tuple(low + span * index / LINEAR_BINS for index in range(LINEAR_BINS + 1)), is_log=False)
+        return Axis(edges=(0.0, *(value + 0.5 for value in range(1, math.ceil(max(high, 1.0)) + 1))), is_whole=True)
+    return Axis(edges=tuple(low + span * index / LINEAR_BINS for index in range(LINEAR_BINS + 1)))
 
 
 def _log_axis(least: float, high: float) -> Axis:
@@ -166,9 +167,7 @@ def _log_axis(least: float, high: float) -> Axis:
     return Axis(edges=(0.0, *(10.0 ** (first + step / per_decade) for step in steps)), is_log=True)
 
 
-def _counts(
-    connection: duckdb.DuckDBPyConnection, table: str, axes: Mapping[str, Axis]
-) -> dict[str, tuple[int, ...]]:
+def _counts(connection: duckdb.DuckDBPyConnection, table: str, axes: Mapping[str, Axis]) -> dict[str, tuple[int, ...]]:
     """Returns documents per bin of each signal; values above the last edge are in the last bin."""
     if not axes:
         return {}
@@ -234,6 +233,8 @@ def _height(count: int, tallest: float) -> float:
 def _range(axis: Axis, index: int) -> str:
     if index == 0:
         return short(axis.edges[0]) if axis.edges[0] == 0 else f"up to {short(axis.edges[0])}"
+    if axis.is_whole:
+        return short(axis.edges[index] - 0.5)
     return f"above {short(axis.edges[index - 1])}, up to {short(axis.edges[index])}"
 
 
@@ -242,15 +243,17 @@ def _ticks(axis: Axis) -> tuple[Mark, ...]:
     middle = math.sqrt(axis.edges[1] * high) if axis.is_log else (low + high) / 2
     if axis.is_log:
         middle = 10.0 ** round(math.log10(middle))
-    return (
-        Mark(x=0.0, text=short(low), anchor="start"),
-        Mark(x=axis.x_of(middle), text=short(middle)),
-        Mark(x=WIDTH, text=short(high), anchor="end"),
-    )
+    if axis.is_whole:
+        middle, high = float(math.floor(middle)), high - 0.5
+    ends = (Mark(x=0.0, text=short(low), anchor="start"), Mark(x=WIDTH, text=short(high), anchor="end"))
+    between = Mark(x=axis.x_of(middle), text=short(middle))
+    return (ends[0], between, ends[1]) if TICK_ROOM < between.x < WIDTH - TICK_ROOM else ends
 
 
 def short(value: float) -> str:
     """Returns a number of at most about six characters: 1,200, 35k, 1.2M, 0.125."""
+    if abs(value) >= 1e13:  # noqa: PLR2004 - shorter as a power of ten
+        return f"{value:.0e}"
     for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= limit:
             scale = limit if suffix != "k" else 1e3

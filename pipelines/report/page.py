@@ -186,13 +186,12 @@ def _total(label: str, count: int, whole: int, kind: str) -> Step:
 
 
 def group_bars(found: list[figures.Group]) -> list[tuple[Segment, ...]]:
-    """Returns per group the pieces kept, review, dropped; the largest group fills the bar."""
-    most = max((item.read for item in found), default=0)
+    """Returns per group what became of its documents: kept, review and dropped pieces of a whole bar."""
     return [
         _segments(
-            segment(item.read, most, kind="dropped"),
-            segment(item.kept + item.review, most, kind="review") if item.review else None,
-            segment(item.kept, most, kind="kept"),
+            segment(item.kept, item.read, kind="kept"),
+            segment(item.review, item.read, start=item.kept, kind="review"),
+            segment(item.dropped, item.read, start=item.kept + item.review, kind="dropped"),
         )
         for item in found
     ]
@@ -239,7 +238,7 @@ def percent(count: int, of: int) -> str:
     if not of:
         return "–"
     tenths = round(1000 * count / of)
-    if 0 < count and tenths == 0:
+    if count > 0 and tenths == 0:
         return "<0.1%"
     if count < of and tenths == 1000:  # noqa: PLR2004 - 100.0%
         return ">99.9%"

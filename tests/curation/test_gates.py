@@ -35,7 +35,12 @@ def test_a_value_exactly_at_a_bound_passes_and_the_next_float_beyond_it_fails(th
 
 def test_null_is_not_applicable_and_fails_no_rule():
     verdicts = judge(documents([None]), (GatesOfSource(source="web", gates=(gate(Rule(signal="x", min=1)),)),))
-    assert verdicts.to_pylist()[0] | {"doc_id": None} == {"doc_id": None, "state": "kept", "decided_by": None, "entries": []}
+    assert verdicts.to_pylist()[0] | {"doc_id": None} == {
+        "doc_id": None,
+        "state": "kept",
+        "decided_by": None,
+        "entries": [],
+    }
 
 
 def test_a_drop_names_rule_value_and_threshold():
@@ -47,7 +52,13 @@ def test_a_drop_names_rule_value_and_threshold():
 
 def test_values_near_a_bound_go_to_review_on_both_sides_of_it():
     rule = Rule(signal="x", min=1, review_within=0.25)
-    assert states(documents([0.7, 0.75, 1.0, 1.25, 1.3]), gate(rule)) == ["dropped", "review", "review", "review", "kept"]
+    assert states(documents([0.7, 0.75, 1.0, 1.25, 1.3]), gate(rule)) == [
+        "dropped",
+        "review",
+        "review",
+        "review",
+        "kept",
+    ]
 
 
 def test_a_clear_failure_outweighs_any_doubt_and_is_what_decided():
@@ -76,7 +87,7 @@ def test_the_first_gate_in_stage_order_decides():
 
 
 def test_a_gate_that_reads_a_missing_signal_says_which_and_what_there_is():
-    with pytest.raises(SchemaError, match="reads 'signal.y', which no earlier step adds; columns are doc_id, source"):
+    with pytest.raises(SchemaError, match=r"reads 'signal\.y', which no earlier step adds; columns are doc_id, source"):
         gate(Rule(signal="y", min=1)).output_schema(documents([]).schema)
 
 
@@ -90,7 +101,11 @@ def test_a_rule_without_exactly_one_kind_of_bound_is_refused(rule):
 
 
 def test_gopher_presets_hold_the_published_numbers():
-    bounds = {rule.label: (rule.min, rule.max) for name in ("gopher_quality", "gopher_repetition") for rule in preset_rules(name)}
+    bounds = {
+        rule.label: (rule.min, rule.max)
+        for name in ("gopher_quality", "gopher_repetition")
+        for rule in preset_rules(name)
+    }
     assert bounds["num_words"] == (50, 100_000)
     assert bounds["mean_word_length"] == (3, 10)
     assert [bounds[f"dup_{n}gram_char_fraction"][1] for n in range(5, 11)] == [0.15, 0.14, 0.13, 0.12, 0.11, 0.10]

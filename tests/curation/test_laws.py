@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import inspect
+import itertools
 import json
 import pickle
 import pkgutil
@@ -60,7 +61,9 @@ def provenance(texts):
 def read_batch(texts):
     columns = provenance(texts)
     raw = [HTML % t.encode() if i % 2 else t.encode("utf-8") for i, t in enumerate(texts)]
-    return pa.RecordBatch.from_arrays([*[columns[n] for n in READ.names[:-2]], pa.array(raw, pa.binary()), columns["text"]], schema=READ)
+    return pa.RecordBatch.from_arrays(
+        [*[columns[n] for n in READ.names[:-2]], pa.array(raw, pa.binary()), columns["text"]], schema=READ
+    )
 
 
 def document_batch(texts):
@@ -79,7 +82,10 @@ def signal_batch(texts):
 
 GATE = Gate(
     name="gate",
-    rules=(Rule(signal="length", min=3, max=100, review_within=2), Rule(signal="language", one_of=("en",), when=When(source=("laws",)))),
+    rules=(
+        Rule(signal="length", min=3, max=100, review_within=2),
+        Rule(signal="language", one_of=("en",), when=When(source=("laws",))),
+    ),
 )
 
 
@@ -121,7 +127,8 @@ def test_a_step_is_its_own_frozen_slotted_configuration(kind):
     assert "__dict__" not in dir(step)
     assert pickle.loads(pickle.dumps(step)) == step
     assert json.dumps(configuration_of(step)) == json.dumps(configuration_of(pickle.loads(pickle.dumps(step))))
-    assert kind.__doc__ and not kind.__doc__.startswith(kind.__name__ + "(")
+    assert kind.__doc__
+    assert not kind.__doc__.startswith(kind.__name__ + "(")
 
 
 @each_step
@@ -143,7 +150,7 @@ def test_batches_do_not_matter(kind, texts, cuts):
     batch = batches(texts)
     whole = step(batch)
     edges = sorted({0, len(texts), *(min(cut, len(texts)) for cut in cuts)})
-    parts = [step(batch.slice(a, z - a)) for a, z in zip(edges, edges[1:], strict=False)]
+    parts = [step(batch.slice(a, z - a)) for a, z in itertools.pairwise(edges)]
     joined = pa.Table.from_batches(parts or [step(batch)]).combine_chunks()
     assert joined.equals(pa.Table.from_batches([whole]).combine_chunks())
 

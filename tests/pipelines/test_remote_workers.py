@@ -59,7 +59,17 @@ def server(arguments, *, port, env, cwd):
 def worker_venv(tmp_path_factory):
     """A venv whose gristmill is the built wheel; third-party packages come from this one."""
     folder = tmp_path_factory.mktemp("worker")
-    wheel_command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--disable-pip-version-check", "-w", str(folder)]
+    wheel_command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-w",
+        str(folder),
+    ]
     source = folder / "source"
     ignored = shutil.ignore_patterns(".git", ".venv", ".cache", "runs", "build", "*.egg-info", "__pycache__", "tests")
     shutil.copytree(ROOT, source, ignore=ignored)
@@ -69,7 +79,14 @@ def worker_venv(tmp_path_factory):
     wheel = next(folder.glob("gristmill-*.whl"))
     install = [str(python), "-m", "pip", "install", "--no-deps", "--quiet", "--disable-pip-version-check", str(wheel)]
     subprocess.run(install, check=True, capture_output=True, timeout=120)
-    site = Path(subprocess.run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], check=True, capture_output=True, text=True).stdout.strip())
+    site = Path(
+        subprocess.run(
+            [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+    )
     (site / "third_party.pth").write_text(sysconfig.get_path("purelib") + "\n")
     shutil.rmtree(source)
     return folder / "venv"
@@ -79,7 +96,9 @@ def upload(filesystem, folder):
     filesystem.create_dir(BUCKET)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            with filesystem.open_output_stream(f"{BUCKET}/in/{path.relative_to(folder).as_posix()}", compression=None) as stream:
+            with filesystem.open_output_stream(
+                f"{BUCKET}/in/{path.relative_to(folder).as_posix()}", compression=None
+            ) as stream:
                 stream.write(path.read_bytes())
 
 
@@ -89,7 +108,9 @@ def spec_on_s3(folder):
 
     digest = hashlib.sha256((QUICKSTART.with_suffix("") / "tokenizer.json").read_bytes()).hexdigest()
     text = QUICKSTART.read_text()
-    text = re.sub(r"tokenizer: quickstart/(\S+)", rf"tokenizer: s3://{BUCKET}/in/\1\n  tokenizer_sha256: {digest}", text)
+    text = re.sub(
+        r"tokenizer: quickstart/(\S+)", rf"tokenizer: s3://{BUCKET}/in/\1\n  tokenizer_sha256: {digest}", text
+    )
     text = re.sub(r"\[quickstart/([^\]]+)\]", rf"[s3://{BUCKET}/in/\1]", text)
     spec = folder / "quickstart.yaml"
     spec.write_text(text)
@@ -106,15 +127,31 @@ def test_the_quickstart_runs_with_workers_in_another_venv_and_all_data_on_s3(tmp
     there = {**BASE, **s3, "PATH": f"{worker_venv}/bin:/usr/bin:/bin", "TMPDIR": str(tmp_path / "tmp")}  # no HOME
     moto = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(s3_port)]
     jobs = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main", "--port", str(job_port)]
-    pool = [f"{worker_venv}/bin/python", "-m", "apache_beam.runners.worker.worker_pool_main", "--service_port", str(pool_port)]
+    pool = [
+        f"{worker_venv}/bin/python",
+        "-m",
+        "apache_beam.runners.worker.worker_pool_main",
+        "--service_port",
+        str(pool_port),
+    ]
     with (
         server(moto, port=s3_port, env={**os.environ, **S3}, cwd=tmp_path),
         server(jobs, port=job_port, env=here, cwd=tmp_path),
         server(pool, port=pool_port, env=there, cwd=tmp_path / "elsewhere"),
     ):
-        filesystem = pafs.S3FileSystem(endpoint_override=endpoint, access_key="test", secret_key="test", region="us-east-1", allow_bucket_creation=True)
+        filesystem = pafs.S3FileSystem(
+            endpoint_override=endpoint,
+            access_key="test",
+            secret_key="test",
+            region="us-east-1",
+            allow_bucket_creation=True,
+        )
         upload(filesystem, QUICKSTART.with_suffix(""))
-        options = [f"--job_endpoint=localhost:{job_port}", "--environment_type=EXTERNAL", f"--environment_config=localhost:{pool_port}"]
+        options = [
+            f"--job_endpoint=localhost:{job_port}",
+            "--environment_type=EXTERNAL",
+            f"--environment_config=localhost:{pool_port}",
+        ]
         settings = ["runner.name=PortableRunner", f"runner.options={json.dumps(options)}"]
         done = subprocess.run(
             [sys.executable, "-c", "import sys; from pipelines.command.main import main; sys.exit(main())",
@@ -125,7 +162,9 @@ def test_the_quickstart_runs_with_workers_in_another_venv_and_all_data_on_s3(tmp
         assert done.returncode == 0, done.stderr[-3000:]
         counts = json.loads(done.stdout)["counts"]
         selector = pafs.FileSelector(f"{BUCKET}/run", recursive=True)
-        written = {info.path.removeprefix(f"{BUCKET}/run/") for info in filesystem.get_file_info(selector) if info.is_file}
+        written = {
+            info.path.removeprefix(f"{BUCKET}/run/") for info in filesystem.get_file_info(selector) if info.is_file
+        }
     assert counts["kept"] > LIMIT / 3
     assert counts["export_tokens"] > 0
     assert {"manifest.json", "report.html", "exports/latest"} <= written

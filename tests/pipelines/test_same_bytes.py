@@ -30,7 +30,13 @@ def run(output, *arguments, spec=QUICKSTART, cwd=ROOT, **changes):
     """Runs the command in a process of its own; returns the finished process."""
     arguments = ["run", str(spec), "-o", str(output), "--limit", str(LIMIT), *arguments]
     return subprocess.run(
-        command(*arguments), cwd=cwd, env=environment(**changes), capture_output=True, text=True, timeout=240, check=False
+        command(*arguments),
+        cwd=cwd,
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
     )
 
 
@@ -57,7 +63,9 @@ def reference(tmp_path_factory):
 
 def test_the_reference_holds_every_folder_of_a_run(reference):
     folders = {name.split("/")[0] for name in reference}
-    expected = "inputs measured signatures accounts dead_letter verdicts links decisions documents review tokens exports"
+    expected = (
+        "inputs measured signatures accounts dead_letter verdicts links decisions documents review tokens exports"
+    )
     assert folders >= {*expected.split(), "manifest.json", "spec.yaml", "report.html"}
     manifest = json.loads(reference["manifest.json"])
     assert manifest["laws"] == {"input": "holds", "documents": "holds", "tokens": "holds"}
@@ -95,7 +103,14 @@ def test_neither_the_place_of_the_input_nor_the_working_directory_matters(refere
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "point",
-    ["after_temp_write:1", "after_temp_write:40", "before_rename:17", "before_manifest:1", "before_manifest:2", "in_survivors:1"],
+    [
+        "after_temp_write:1",
+        "after_temp_write:40",
+        "before_rename:17",
+        "before_manifest:1",
+        "before_manifest:2",
+        "in_survivors:1",
+    ],
 )
 def test_a_run_killed_at_any_point_goes_on_to_the_same_bytes(reference, tmp_path, point):
     assert point.partition(":")[0] in faults.POINTS
@@ -110,9 +125,23 @@ def test_a_run_killed_at_any_point_goes_on_to_the_same_bytes(reference, tmp_path
 @pytest.mark.slow
 def test_a_real_kill_of_all_processes_midway_goes_on_to_the_same_bytes(reference, tmp_path):
     output = tmp_path / "run"
-    arguments = ["run", str(QUICKSTART), "-o", str(output), "--limit", str(LIMIT), "--set", "runner.mode=multi_processing"]
+    arguments = [
+        "run",
+        str(QUICKSTART),
+        "-o",
+        str(output),
+        "--limit",
+        str(LIMIT),
+        "--set",
+        "runner.mode=multi_processing",
+    ]
     process = subprocess.Popen(
-        command(*arguments), cwd=ROOT, env=environment(), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command(*arguments),
+        cwd=ROOT,
+        env=environment(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         while process.poll() is None and not list(output.glob("accounts/*.parquet")):

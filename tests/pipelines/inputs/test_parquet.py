@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.identity import doc_id
-from pipelines.inputs import parquet
+from pipelines.inputs import parquet_bounds
 from pipelines.inputs.parquet_pages import BadPage, Chunk, pages_of, row_groups
 from pipelines.inputs.parquet_weights import slices, weights
 from pipelines.inputs.rows import REPLACED
@@ -208,6 +208,22 @@ def test_a_page_that_repeats_one_value_is_never_expanded_beyond_a_batch(tmp_path
     batches.close()
 
 
+def test_a_dictionary_that_the_writer_gave_up_is_not_kept_and_cannot_be_multiplied(tmp_path):
+    table = pa.table({"text": [f"{index:08d}" * 25 for index in range(100_000)]})
+    path = written(tmp_path, table, compression="zstd", dictionary_pagesize_limit=1 << 18)
+    with path.open("rb") as raw:
+        (group,) = row_groups(raw)
+        bounds = parquet_bounds.bounds_of(raw, pq.ParquetFile(path).schema, group, max_page_bytes=1 << 24)
+    assert bounds.dictionaries == ()
+    assert bounds.step_rows * (1 << 18) <= parquet_bounds.STEP_BYTES, "each row may be as large as the dictionary"
+    before = pa.total_allocated_bytes()
+    outcome = read_files(path, limits=Limits(batch_bytes=1 << 20))
+    assert outcome.texts == table["text"].to_pylist()
+    assert len(outcome.batches) <= 25 + 1, "small steps are joined"
+    del outcome
+    assert pa.total_allocated_bytes() - before < 1 << 20
+
+
 def test_rows_that_take_no_bytes_cannot_make_a_small_file_endless(tmp_path):
     path = written(tmp_path, pa.table({"text": pa.nulls(3_000_000, pa.string())}))
     outcome = read_files(path, limits=Limits(expansion=100))
@@ -224,7 +240,7 @@ def test_a_page_that_claims_to_be_huge_is_refused_whatever_the_footer_says(tmp_p
 
 
 def test_a_nested_column_of_too_many_values_is_left_out_of_extra_and_the_text_kept(tmp_path):
-    size = parquet.MAX_NESTED_VALUES + 1
+    size = parquet_bounds.MAX_NESTED_VALUES + 1
     bomb = pa.ListArray.from_arrays(pa.array([0, size], pa.int32()), pa.repeat(pa.scalar(1, pa.int8()), size))
     path = written(tmp_path, pa.table({"text": ["kept"], "n": [5], "bomb": bomb}), compression="zstd")
     assert path.stat().st_size < 20_000

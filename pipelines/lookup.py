@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from curation.identity import ID_BYTES, type_of_id
 from pipelines.answers import Failure, Match
+from pipelines.inputs.urls import strip_credentials
 from pipelines.rundir import TABLES, Run
 
 MIN_PREFIX = 6
@@ -69,8 +70,9 @@ def find(run: Run, doc: str, *, limit: int) -> tuple[list[NamingRow], int]:
         doc: an id in hex, or the start of one (6 digits at least), a URL, a WARC record id, or the data's own id.
         limit: longest list.
     """
+    url = strip_credentials(doc)
     records = pa.array([doc, f"<{doc}>", f"<urn:uuid:{doc}>"])
-    named = pc.field("url").isin([doc]) | pc.field("user_id").isin([doc]) | pc.field("warc_record_id").isin(records)
+    named = pc.field("url").isin([url]) | pc.field("user_id").isin([doc]) | pc.field("warc_record_id").isin(records)
     scanner = run.measured.scanner(columns=list(NamingRow.__annotations__), filter=named | _id_condition(doc))
     found: list[NamingRow] = []
     total = 0

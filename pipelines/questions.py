@@ -25,6 +25,7 @@ from pipelines.answers import (
     answer_text,
     samples_text,
 )
+from pipelines.inputs.urls import strip_credentials
 from pipelines.lookup import DecisionRow, MeasuredRow, decision_rows, find, measured_rows, named, parts_of
 from pipelines.rundir import Run
 from pipelines.spec import JobSpec
@@ -41,7 +42,7 @@ def why_document(run: Run, document: str) -> list[Answer]:
 
     Args:
         run: the run.
-        document: an id in hex or the start of one, a URL (credentials removed), a WARC record id, or the data's
+        document: an id in hex or the start of one, a URL, a WARC record id, or the data's
             own id.
 
     Raises:
@@ -50,7 +51,7 @@ def why_document(run: Run, document: str) -> list[Answer]:
     rows, total = find(run, document, limit=MAX_LISTED)
     if not total:
         raise InputError(
-            f"{document!r}: expected the id (hex), URL or own id of a document in {run.store.uri}, found none; "
+            f"{strip_credentials(document)!r}: expected the id (hex), URL or own id of a document in {run.store.uri}, found none; "
             "records that could not be read are in dead_letter/"
         )
     decisions = decision_rows(run, parts_of(run, [row["doc_id"] for row in rows]))

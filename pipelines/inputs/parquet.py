@@ -167,7 +167,10 @@ def _opened_group(source: _Source, index: int, group: RowGroup) -> Iterator[pa.R
         pre_buffer=False,
         buffer_size=_BUFFER_BYTES,
     )
-    return file.iter_batches(batch_size=bounds.step_rows, row_groups=[index], columns=names, use_threads=False)
+    batches: Iterator[pa.RecordBatch] = file.iter_batches(
+        batch_size=bounds.step_rows, row_groups=[index], columns=names, use_threads=False
+    )
+    return batches
 
 
 def _names(schema: pa.Schema) -> list[str]:

@@ -1,10 +1,9 @@
 """How to read one Parquet row group in bounded memory, from what its page headers claim.
 
-The bomb that page sizes do not show is a dictionary: a page of a few bytes of indices can repeat one large value a million
-times. A column of indices alone is therefore read as a dictionary, which is never expanded as a whole. One that
-also has plain pages (writers give up dictionaries above 1 MiB) is read as strings: as a dictionary, all its values
-would stay in memory to the end of the row group. It is read few rows at a time instead, as each may be as large as the
-dictionary.
+The bomb that page sizes do not show is a dictionary: a page of a few bytes of indices can repeat one large value a
+million times. A column of indices alone is therefore read as a dictionary, which is never expanded as a whole. One
+that also has plain pages (writers give up large dictionaries) is read as strings: as a dictionary, all its values
+would stay in memory to the end of the row group. It is read in steps of as many rows as its longest value allows.
 """
 
 from collections import Counter
@@ -13,7 +12,7 @@ from typing import BinaryIO
 
 import pyarrow.parquet as pq
 
-from pipelines.inputs.parquet_pages import BadPage, Chunk, RowGroup, pages_of
+from pipelines.inputs.parquet_pages import BadPage, Chunk, Page, RowGroup, longest_value, pages_of
 
 MAX_NESTED_VALUES = 1 << 24
 """Values of a nested column in one row group: a row cannot be read in parts, and each value takes memory."""
@@ -45,7 +44,7 @@ class GroupBounds:
 class _Column:
     num_values: int = 0
     row_bytes: float = 1.0  # of plain pages, on average in the densest page
-    dictionary_bytes: int = 0
+    dictionary: Page | None = None
     has_plain: bool = False
 
 
@@ -69,9 +68,9 @@ def bounds_of(raw: BinaryIO, schema: pq.ParquetSchema, group: RowGroup, *, max_p
             num_nested[leaf.path.split(".")[0]] += column.num_values
         if leaf.physical_type == "BYTE_ARRAY" and (is_nested or not column.has_plain):
             dictionaries.append(leaf.path)
-            densest = max(densest, column.row_bytes)
-        else:
-            densest = max(densest, column.row_bytes, column.dictionary_bytes)
+        elif leaf.physical_type == "BYTE_ARRAY" and column.dictionary is not None:
+            densest = max(densest, longest_value(raw, chunk, column.dictionary))
+        densest = max(densest, column.row_bytes)
     step_rows = max(1, min(_MAX_STEP_ROWS, int(STEP_BYTES / densest)))
     return GroupBounds(step_rows=step_rows, dictionaries=tuple(dictionaries), num_nested=num_nested)
 
@@ -83,7 +82,7 @@ def _column(raw: BinaryIO, chunk: Chunk, path: str, max_page_bytes: int) -> _Col
             raise PageTooLarge(f"a page of {page.bytes} bytes in column {path!r}")
         column.num_values += page.num_values
         if page.is_dictionary:
-            column.dictionary_bytes = max(column.dictionary_bytes, page.bytes)
+            column.dictionary = page
         elif not page.is_indices:
             column.has_plain = True
             column.row_bytes = max(column.row_bytes, page.bytes / max(page.num_values, 1))

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import pyarrow as pa
+
 from pipelines.inputs.thrift_compact import BadStruct, Incomplete, Struct, read_struct
 
 MAX_FOOTER_BYTES = 1 << 26
@@ -17,17 +19,20 @@ _HEADER_READ_BYTES = 1 << 13
 _MAX_HEADER_BYTES = 1 << 22  # statistics in it may hold long values
 _MAGIC = b"PAR1"
 _DICTIONARY_PAGE = 2
+_LENGTH_BYTES = 4
+_CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
 _INDEX_ENCODINGS = (2, 8)  # PLAIN_DICTIONARY, RLE_DICTIONARY
-_FOOTER = {4: {1: {3: {5: None, 7: None, 9: None, 11: None}}, 3: None}}
+_FOOTER = {4: {1: {3: {4: None, 7: None, 9: None, 11: None}}, 3: None}}
 _PAGE_HEADER = {1: None, 2: None, 3: None, 5: {1: None, 2: None}, 7: {1: None}, 8: {1: None, 4: None}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """One column of one row group: where its pages are, in bytes of the file."""
+    """One column of one row group: where its pages are, in bytes of the file; the codec is parquet.thrift's number."""
 
     start: int
     length: int
+    codec: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,7 @@ class Page:
     `is_indices`: the page holds indices into the dictionary, so its values may take any number of its bytes.
     """
 
+    start: int  # of its content, in the file
     packed_bytes: int
     bytes: int
     num_values: int
@@ -107,6 +113,7 @@ def pages_of(raw: BinaryIO, chunk: Chunk) -> Iterator[Page]:
             raise BadPage("a page header with a negative size")
         encoding = _number(_struct(header.get(5)).get(2)) or _number(_struct(header.get(8)).get(4))
         yield Page(
+            start=position + size,
             packed_bytes=packed,
             bytes=whole,
             num_values=num_values,
@@ -114,6 +121,29 @@ def pages_of(raw: BinaryIO, chunk: Chunk) -> Iterator[Page]:
             is_indices=encoding in _INDEX_ENCODINGS,
         )
         position += size + packed
+
+
+def longest_value(raw: BinaryIO, chunk: Chunk, page: Page) -> int:
+    """Returns the bytes of the longest string in a dictionary page, or all of the page's where its codec is not known.
+
+    Raises:
+        BadPage: the page is damaged.
+    """
+    raw.seek(page.start)
+    packed = raw.read(page.packed_bytes)
+    name = _CODECS.get(chunk.codec)
+    if chunk.codec and name is None:
+        return page.bytes
+    try:
+        values = pa.Codec(name).decompress(packed, page.bytes, asbytes=True) if name else packed
+    except (OSError, pa.ArrowException) as error:
+        raise BadPage(f"a dictionary page cannot be decompressed: {error}") from None
+    longest = position = 0
+    while position + _LENGTH_BYTES <= len(values):  # PLAIN: each value after its length
+        length = int.from_bytes(values[position : position + _LENGTH_BYTES], "little")
+        longest = max(longest, length)
+        position += _LENGTH_BYTES + length
+    return min(longest, page.bytes)
 
 
 def _page_header(raw: BinaryIO, limit: int) -> tuple[Struct, int]:
@@ -136,7 +166,7 @@ def _chunk(metadata: Struct, file_bytes: int) -> Chunk:
     start = min(start, dictionary or start)
     if start < 0 or length < 0 or start + length > file_bytes:
         raise BadPage(f"a column chunk of {length} bytes at {start}, in a file of {file_bytes}")
-    return Chunk(start=start, length=length)
+    return Chunk(start=start, length=length, codec=_number(metadata.get(4)))
 
 
 def _number(value: object) -> int:

@@ -89,13 +89,13 @@ def report_of(run: Run) -> str:
 
 
 def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | None) -> dict[str, object]:
-    funnel = figures.funnel(connection)
+    funnel, made = figures.funnel(connection), provenance_of(run)
     rules = rule_rows(spec, figures.rule_counts(connection))
     took = [row for row in rules if row.counts.failed or row.counts.decided or row.counts.review]
     group = partial(figures.groups, run, connection)
     return {
-        "job": spec.job if spec else "run",
-        "made": provenance_of(run),
+        "job": spec.job if spec else made.job or "A run",
+        "made": made,
         "spec": spec,
         "funnel": funnel,
         "split": split_bar(funnel),

@@ -10,6 +10,7 @@ from pipelines.rundir import Run
 class Provenance:
     """The parts of `manifest.json` that people ask for; empty strings and zeros where it has none."""
 
+    job: str
     fingerprint: str
     version: str
     format_version: str
@@ -29,6 +30,7 @@ def provenance_of(run: Run) -> Provenance:
     phases = plan if isinstance(plan, list) else []
     steps = [step for phase in phases if isinstance(phase, list) for step in phase]
     return Provenance(
+        job=_text(manifest.get("job")),
         fingerprint=_text(manifest.get("fingerprint")),
         version=_text(manifest.get("version")),
         format_version=_text(manifest.get("format_version")),

@@ -1,7 +1,7 @@
 """The form of answers about documents (JSON objects, typed) and their text for people.
 
-An answer is what `--json` prints, as it is; the text says the same in fewer words. Neither is safe for a terminal by
-itself: whoever prints passes it through `curation.text.safe` line by line.
+An answer is what `--json` prints, as it is; the text says the same in fewer words, with what came from data made
+harmless for a terminal.
 """
 
 from typing import TypedDict
@@ -119,9 +119,10 @@ def number(value: float | None) -> str:
 
 def failure_text(failure: Failure) -> str:
     """Returns `gate/rule: 0.31, threshold 0.3`, or what was found where the signal is text."""
+    rule = visible(failure["rule"])
     if failure["value"] is None:
-        return f"{failure['rule']}: found {failure['found'] or 'nothing'}"
-    return f"{failure['rule']}: {number(failure['value'])}, threshold {number(failure['threshold'])}"
+        return f"{rule}: found {visible(failure['found'] or 'nothing')}"
+    return f"{rule}: {number(failure['value'])}, threshold {number(failure['threshold'])}"
 
 
 def answer_text(answer: Answer) -> str:
@@ -136,7 +137,7 @@ def answer_text(answer: Answer) -> str:
     lines += [f"  split     {told['split']}"] if told["split"] else []
     lines += [f"  licence   {visible(told['license'])}"] if told["license"] else []
     lines += ["", "  rules", *(_check_line(check) for check in told["checks"])] if told["checks"] else []
-    lines += ["", "  signals", *(f"    {name:28} {_value(value)}" for name, value in told["signals"].items())]
+    lines += ["", "  signals", *(f"    {visible(name):28} {_value(value)}" for name, value in told["signals"].items())]
     return "\n".join([*lines, "", "  text", f"    {visible(told['excerpt'], limit=400)}"])
 
 
@@ -147,11 +148,11 @@ def samples_text(samples: list[Sample]) -> str:
 
 def _sample_text(sample: Sample) -> str:
     reasons = [failure_text(failure) for failure in sample["failed"]] + sample["review_reasons"]
-    language = f" [{sample['language']}]" if sample["language"] else ""
+    language = f" [{visible(sample['language'])}]" if sample["language"] else ""
     return "\n".join(
         [
             f"{sample['document']['doc_id']}  {sample['state']}{language}"
-            + (f" by {sample['decided_by']}" if sample["decided_by"] else ""),
+            + (f" by {visible(sample['decided_by'])}" if sample["decided_by"] else ""),
             f"  {_locator(sample['document'])}",
             *(f"  {visible(reason)}" for reason in reasons),
             f"  {visible(sample['excerpt'], limit=300)}",
@@ -184,8 +185,8 @@ def _cluster_lines(told: Explanation) -> list[str]:
 
 def _by_link(member: Member) -> str:
     if member["survivor_id"] is None:
-        return f" by {member['decided_by']}" if member["decided_by"] else ""
-    return f" by {member['decided_by']}, Jaccard {number(member['link_jaccard'])} with {member['survivor_id']}"
+        return f" by {visible(member['decided_by'])}" if member["decided_by"] else ""
+    return f" by {visible(member['decided_by'] or '')}, Jaccard {number(member['link_jaccard'])} with {member['survivor_id']}"
 
 
 def _check_line(check: Check) -> str:

@@ -7,6 +7,7 @@ a special token: the text "<|endoftext|>" inside one is encoded as its character
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,7 +33,8 @@ RATIO_BYTES = 4096
 """Compression is measured on a window of fixed size: ratios of longer windows are lower."""
 
 GZIP_FRAME_BYTES = 20  # what gzip adds around an empty stream, measured on the codec below
-_DEFLATE = pa.Codec("gzip", compression_level=6)
+_of_thread = threading.local()
+"""Arrow's gzip codec keeps a stream inside, so two threads in one codec crash the process: each has its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +144,9 @@ def compression_ratio(text: bytes) -> float | None:
     window = text[:RATIO_BYTES]
     if not window:
         return None
-    return float((len(_DEFLATE.compress(window, asbytes=True)) - GZIP_FRAME_BYTES) / len(window))
+    if not hasattr(_of_thread, "deflate"):
+        _of_thread.deflate = pa.Codec("gzip", compression_level=6)
+    return float((len(_of_thread.deflate.compress(window, asbytes=True)) - GZIP_FRAME_BYTES) / len(window))
 
 
 def _groups(texts: list[bytes]) -> Iterator[tuple[list[int], list[str]]]:

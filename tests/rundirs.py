@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from curation.identity import ID_BYTES, doc_id, hash_bytes, type_of_id
+from curation.identity import doc_id, hash_bytes
 from curation.quality.gates import Rule, When
 from curation.schema import ACCOUNT, DEAD_LETTER, DECISIONS, DOCUMENT, LINKS, TOKENS
-from pipelines.parts import write_part
 from pipelines.rundir import Run, open_run
 from pipelines.spec import GateSpec, InputSpec, JobSpec
 from pipelines.spec_file import dump_spec
-from pipelines.store import Store
 
 SIGNALS = ("num_words", "alpha_word_fraction", "dup_line_fraction", "num_chars")
 FIELDS = (pa.field("signal.language", pa.string()), *(pa.field(f"signal.{name}", pa.float64()) for name in SIGNALS))
@@ -84,25 +83,27 @@ def write_run(
         spec: the job; None: `job()`.
         parts: how many parts the documents are dealt to, in order.
     """
-    store = Store(str(folder))
     ids = [doc_id(doc.source, doc.path, index) for index, doc in enumerate(docs)]
     size = -(-len(docs) // parts) if docs else 0
     for part in range(parts):
         rows = range(part * size, min((part + 1) * size, len(docs)))
-        name = f"part-{part:05d}-0123abcd"
-        for folder_name, schema, table in _tables(docs, ids, rows):
-            write_part(store, f"{folder_name}/{name}.parquet", schema, pa.Table.from_pylist(table, schema).to_batches())
+        tables = _tables(docs, ids, rows)
         first = part == 0
-        accounts = _accounts(skipped, dead) if first else []
-        letters = list(dead) if first else []
-        write_part(store, f"accounts/{name}.parquet", ACCOUNT, pa.Table.from_pylist(accounts, ACCOUNT).to_batches())
-        write_part(store, f"dead_letter/{name}.parquet", DEAD_LETTER, pa.Table.from_pylist(letters, DEAD_LETTER).to_batches())
+        tables.append(("accounts", ACCOUNT, _accounts(skipped, dead) if first else []))
+        tables.append(("dead_letter", DEAD_LETTER, list(dead) if first else []))
+        for name, schema, table in tables:
+            _write(folder / name / f"part-{part:05d}-0123abcd.parquet", schema, table)
     files = sorted({(doc.source, doc.path) for doc in docs})
-    listed = [{"source": source, "path": path, "bytes": 1000, "digest": "00" * 16, "format": "warc"} for source, path in files]
-    write_part(store, "inputs/files.parquet", FILES, pa.Table.from_pylist(listed, FILES).to_batches())
-    store.write("spec.yaml", dump_spec(spec or job(sources=sorted({doc.source for doc in docs}) or ["web"])).encode())
-    store.write("manifest.json", json.dumps(_manifest(docs, spec)).encode())
+    common = {"bytes": 1000, "digest": "00" * 16, "format": "warc"}
+    _write(folder / "inputs" / "files.parquet", FILES, [{"source": source, "path": path} | common for source, path in files])
+    (folder / "spec.yaml").write_text(dump_spec(spec or job(sources=sorted({doc.source for doc in docs}) or ["web"])))
+    (folder / "manifest.json").write_text(json.dumps(_manifest(docs, spec)))
     return open_run(folder)
+
+
+def _write(path: Path, schema: pa.Schema, rows: list[dict[str, object]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema), path)
 
 
 def identity(docs: Sequence[Doc], index: int) -> bytes:
@@ -228,5 +229,3 @@ def example_docs() -> list[Doc]:
         Doc(text="same url", url="https://a.example/1", state="dropped", decided_by="quality/num_words", failed=(failed,)),
     ]
 
-
-__all__ = ["GATES", "ID_BYTES", "Doc", "example_docs", "identity", "job", "type_of_id", "write_run"]

@@ -1,5 +1,6 @@
 """The wheel holds what the packages need besides Python files."""
 
+import re
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
@@ -40,6 +41,7 @@ def test_every_pin_is_one_version_that_plain_pypi_can_have(repository: Path):
 def test_every_dependency_is_pinned(repository: Path):
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     pinned = {line.split("==")[0] for line in (repository / "constraints.txt").read_text().splitlines() if "==" in line}
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
-    names = {item.split(">")[0].split("=")[0].split("[")[0].lower().replace("_", "-") for item in wanted}
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(item for extra in extras for item in extra)]
+    names = {re.sub(r"[-_.]+", "-", re.split(r"[<>=\[;]", item)[0]).lower() for item in wanted}
     assert names <= pinned, f"not in constraints.txt: {sorted(names - pinned)}"

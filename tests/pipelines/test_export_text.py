@@ -44,10 +44,10 @@ def test_dropped_and_undecided_documents_are_not_exported(tmp_path: Path):
     ("where", "expected"),
     [
         ("language = 'en'", list(range(0, 50, 3))),
-        ("\"signal.language\" = 'en' AND \"offset\" < 10", [0, 3, 6, 9]),
+        ('"signal.language" = \'en\' AND "offset" < 10', [0, 3, 6, 9]),
         (f"doc_id = '{identity(DOCS, 7).hex()}'", [7]),
         ("num_chars > (SELECT avg(num_chars) FROM documents)", list(range(10, 50))),
-        ("\"offset\" IN (3, 1, 2) -- a comment", [1, 2, 3]),
+        ('"offset" IN (3, 1, 2) -- a comment', [1, 2, 3]),
         ("false", []),
         ("NULL", []),
     ],
@@ -102,8 +102,8 @@ def test_the_same_selection_gives_the_same_bytes_whatever_the_parts_folder_and_f
     run: Run, tmp_path: Path, kind: str
 ):
     again = write_run(tmp_path / "other", DOCS, parts=4)
-    export_text(run, kind, str(tmp_path / "a"), where="\"offset\" > 5")
-    export_text(again, kind, str(tmp_path / "deep" / "b"), where="\"offset\" > 5")
+    export_text(run, kind, str(tmp_path / "a"), where='"offset" > 5')
+    export_text(again, kind, str(tmp_path / "deep" / "b"), where='"offset" > 5')
     assert (tmp_path / "a").read_bytes() == (tmp_path / "deep" / "b").read_bytes()
 
 

@@ -12,7 +12,7 @@ from tests.rundirs import example_docs, write_run
 def test_each_folder_of_a_run_is_a_dataset_and_a_table_with_the_same_rows(tmp_path: Path):
     run = write_run(tmp_path / "run", example_docs(), parts=3)
     with run.connect() as connection:
-        counts = {table: connection.table(table).count("*").fetchone() for table in TABLES}
+        counts = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in TABLES}
     assert counts["measured"] == (9,) == (run.measured.count_rows(),)
     assert counts["documents"] == (2,) == (run.documents.count_rows(),)
     assert counts["review"] == (2,) == (run.review.count_rows(),)

@@ -8,6 +8,7 @@ import pickle
 import random
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -202,3 +203,10 @@ def test_a_part_is_a_table_and_its_ids_back_to_back_the_same_twice(tmp_path: Pat
 
 def test_a_pinned_tokenizer_travels_by_pickle():
     assert pickle.loads(pickle.dumps(tokenizer())) == tokenizer()
+
+
+def test_threads_measure_compression_at_the_same_time_as_one_does_alone():
+    windows = [f"{number} some text that packs {number % 7}".encode() * (number % 90 + 1) for number in range(3000)]
+    alone = [compression_ratio(window) for window in windows]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(compression_ratio, windows)) == alone

@@ -81,7 +81,11 @@ def peak_of(folder, corpora, num_bytes, *, shards):
     arguments = [sys.executable, "-c", program, "run", str(spec), "-o", str(folder / f"run-{num_bytes}"), "--json"]
     started, peak = time.monotonic(), 0
     process = subprocess.Popen(
-        arguments, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        arguments,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     while process.poll() is None:
         peak = max(peak, pss_bytes(process.pid))

@@ -44,7 +44,12 @@ def hostile_run(folder: Path) -> Run:
     docs = []
     for index in range(60):
         attack = ATTACKS[index % len(ATTACKS)]
-        failed = {"rule": f"gate/{attack}", "value": float("inf") if index % 5 else None, "threshold": 1e300, "found": attack}
+        failed = {
+            "rule": f"gate/{attack}",
+            "value": float("inf") if index % 5 else None,
+            "threshold": 1e300,
+            "found": attack,
+        }
         state = ("kept", "dropped", "review")[index % 3]
         docs.append(
             Doc(

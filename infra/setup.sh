@@ -61,13 +61,13 @@ case "${1:-}" in
     run)
         need_space 3000000 "3 GB"
         make_venv
-        echo "Installing 56 packages (0.8 GB on disk) into $venv; this happens once."
+        echo "Installing about 60 packages (0.8 GB on disk) into $venv; this happens once."
         install "" .run-stamp
         ;;
     dev)
         need_space 3000000 "3 GB"
         make_venv
-        echo "Installing 113 packages (1.5 GB on disk) for the job and its tests into $venv; this happens once."
+        echo "Installing about 115 packages (1.5 GB on disk) for the job and its tests into $venv; this happens once."
         install "[dev]" .run-stamp
         touch $venv/.dev-stamp
         ;;

@@ -10,6 +10,8 @@ from curation.text.safe import visible
 
 Value = float | str | None
 
+MEMBERS_SHOWN = 10
+
 
 class Match(TypedDict):
     """A document that a question may mean."""
@@ -178,15 +180,18 @@ def _cluster_lines(told: Explanation) -> list[str]:
     if told["survivor"]:
         link = f"{told['link_kind']} link, Jaccard {number(told['link_jaccard'])}"
         lines += [f"  survivor  {told['survivor']['doc_id']}  {link}", f"            {_locator(told['survivor'])}"]
-    lines += [f"  member    {item['doc_id']}  {item['state']}{_by_link(item)}" for item in told["members"]]
-    hidden = told["num_members"] - len(told["members"])
+    lines += [
+        f"  member    {item['doc_id']}  {item['state']}{_by_link(item)}" for item in told["members"][:MEMBERS_SHOWN]
+    ]
+    hidden = told["num_members"] - min(len(told["members"]), MEMBERS_SHOWN)
     return [*lines, f"            and {hidden:,} more"] if hidden > 0 else lines
 
 
 def _by_link(member: Member) -> str:
     if member["survivor_id"] is None:
         return f" by {visible(member['decided_by'])}" if member["decided_by"] else ""
-    return f" by {visible(member['decided_by'] or '')}, Jaccard {number(member['link_jaccard'])} with {member['survivor_id']}"
+    alike = f"Jaccard {number(member['link_jaccard'])} with {member['survivor_id']}"
+    return f" by {visible(member['decided_by'] or '')}, {alike}"
 
 
 def _check_line(check: Check) -> str:

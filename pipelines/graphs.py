@@ -4,13 +4,18 @@ No PCollection here carries text: an element is a work unit's name, or a packed 
 A unit's text lives inside one call (docs/decisions/0001-one-unit-one-call.md).
 """
 
+import logging
 import os
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from curation import errors
+from curation.errors import GristmillError
 from pipelines.arrow_coder import register_record_batch_coder
 from pipelines.deciding import decide_part
 from pipelines.emitting import tokenize_part
@@ -24,21 +29,57 @@ from pipelines.tokenize import PinnedTokenizer
 PROCESSES_FROM_BYTES = 256 << 20
 """From this much input on, worker processes (about 6 s to start, measured) pay for themselves."""
 
+_WORKER_ERROR = re.compile(r"^(?:curation\.errors\.)?(\w+): (.*?)(?: \[while running .*)?$", re.MULTILINE)
+
 NamedUnit = tuple[str, WorkUnit]
 
 register_record_batch_coder()
 
 
-def graph(runner: RunnerSpec, *, input_bytes: int = 0) -> beam.Pipeline:
-    """Returns an empty pipeline on the spec's runner; `input_bytes` chooses threads or processes for `auto`."""
+@contextmanager
+def graph(runner: RunnerSpec, *, input_bytes: int = 0) -> Iterator[beam.Pipeline]:
+    """Yields an empty pipeline on the spec's runner and runs it when the block ends.
+
+    Args:
+        runner: from the spec.
+        input_bytes: chooses threads or processes where the spec says `auto`.
+
+    Raises:
+        GristmillError: as a worker raised it.
+    """
+    log = logging.getLogger("apache_beam")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # what a worker raises is raised here: Beam need not print it too
+    try:
+        with beam.Pipeline(options=PipelineOptions(_options(runner, input_bytes))) as pipeline:
+            yield pipeline
+    except GristmillError:
+        raise
+    except Exception as error:
+        ours = _error_of_worker(str(error))
+        if ours is None:
+            raise
+        raise ours from None
+    finally:
+        log.setLevel(level)
+
+
+def _options(runner: RunnerSpec, input_bytes: int) -> list[str]:
     workers = runner.workers or os.cpu_count() or 1
-    mode = runner.mode
+    mode: str = runner.mode
     if mode == "auto":
         mode = "multi_processing" if input_bytes >= PROCESSES_FROM_BYTES and workers > 1 else "multi_threading"
     options = [f"--runner={runner.name}", *runner.options]
     if runner.name == "FnApiRunner":
         options += [f"--direct_num_workers={workers}", f"--direct_running_mode={mode}"]
-    return beam.Pipeline(options=PipelineOptions(options))
+    return options
+
+
+def _error_of_worker(text: str) -> GristmillError | None:
+    """Returns the error of ours that a worker's traceback ends with: Beam hands errors back as text."""
+    found = _WORKER_ERROR.findall(text)
+    kind = getattr(errors, found[-1][0], None) if found else None
+    return kind(found[-1][1]) if isinstance(kind, type) and issubclass(kind, GristmillError) else None
 
 
 class _MeasureUnit(beam.DoFn):

@@ -51,8 +51,8 @@ def why_document(run: Run, document: str) -> list[Answer]:
     rows, total = find(run, document, limit=MAX_LISTED)
     if not total:
         raise InputError(
-            f"{strip_credentials(document)!r}: expected the id (hex), URL or own id of a document in {run.store.uri}, found none; "
-            "records that could not be read are in dead_letter/"
+            f"{strip_credentials(document)!r}: expected the id (hex), URL or own id of a document in {run.store.uri}, "
+            "found none; records that could not be read are in dead_letter/"
         )
     decisions = decision_rows(run, parts_of(run, [row["doc_id"] for row in rows]))
     answers: list[Answer] = []

@@ -21,8 +21,15 @@ MEASURED = pa.schema([*DOCUMENT, *FIELDS])
 KEPT = pa.schema([*MEASURED, DECISIONS.field("cluster_id"), DECISIONS.field("split")])
 REVIEW = pa.schema([*MEASURED, *(item for item in DECISIONS if item.name not in {"doc_id", "source", "split"})])
 FILES = pa.schema(
-    [("source", pa.string()), ("path", pa.string()), ("bytes", pa.int64()), ("digest", pa.string())]
-    + [("format", pa.string()), ("compression", pa.string()), ("problem", pa.string())]
+    [
+        ("source", pa.string()),
+        ("path", pa.string()),
+        ("bytes", pa.int64()),
+        ("digest", pa.string()),
+        ("format", pa.string()),
+        ("compression", pa.string()),
+        ("problem", pa.string()),
+    ]
 )
 GATES = {
     "quality": GateSpec(
@@ -95,7 +102,11 @@ def write_run(
             _write(folder / name / f"part-{part:05d}-0123abcd.parquet", schema, table)
     files = sorted({(doc.source, doc.path) for doc in docs})
     common = {"bytes": 1000, "digest": "00" * 16, "format": "warc"}
-    _write(folder / "inputs" / "files.parquet", FILES, [{"source": source, "path": path} | common for source, path in files])
+    _write(
+        folder / "inputs" / "files.parquet",
+        FILES,
+        [{"source": source, "path": path} | common for source, path in files],
+    )
     (folder / "spec.yaml").write_text(dump_spec(spec or job(sources=sorted({doc.source for doc in docs}) or ["web"])))
     (folder / "manifest.json").write_text(json.dumps(_manifest(docs, spec)))
     return open_run(folder)
@@ -138,7 +149,12 @@ def _tables(docs: Sequence[Doc], ids: list[bytes], rows: range) -> list[tuple[st
 
 def _measured(doc: Doc, identifier: bytes, row: int) -> dict[str, object]:
     words = float(len(doc.text.split()))
-    values = {"num_words": words, "alpha_word_fraction": 1.0, "dup_line_fraction": 0.0, "num_chars": float(len(doc.text))}
+    values = {
+        "num_words": words,
+        "alpha_word_fraction": 1.0,
+        "dup_line_fraction": 0.0,
+        "num_chars": float(len(doc.text)),
+    }
     signals = {f"signal.{name}": value for name, value in (values | doc.signals).items()}
     provenance = {
         "doc_id": identifier,
@@ -184,7 +200,10 @@ def _accounts(skipped: Sequence[tuple[str, int]], dead: Sequence[dict[str, objec
     for position, (reason, count) in enumerate(skipped):
         rows.append(where | {"kind": "skipped", "reason": reason, "offset": position, "length": 1, "count": count})
     for letter in dead:
-        rows.append({name: letter[name] for name in ("source", "path", "offset", "length", "reason")} | {"kind": "dead_letter", "count": 1})
+        rows.append(
+            {name: letter[name] for name in ("source", "path", "offset", "length", "reason")}
+            | {"kind": "dead_letter", "count": 1}
+        )
     return rows
 
 
@@ -213,9 +232,23 @@ def example_docs() -> list[Doc]:
     long = "word " * 60
     return [
         Doc(text=long, url="https://a.example/1", user_id="one", split="train"),
-        Doc(text="three short words", url="https://a.example/2", state="dropped", decided_by="quality/num_words", failed=(failed,)),
+        Doc(
+            text="three short words",
+            url="https://a.example/2",
+            state="dropped",
+            decided_by="quality/num_words",
+            failed=(failed,),
+        ),
         Doc(text=long + "du pain", language="fr", state="dropped", decided_by="language/language", failed=(alien,)),
-        Doc(text=long + "x", state="dropped", decided_by="dedup/near", failed=(near,), twin=0, source="books", path="b.jsonl"),
+        Doc(
+            text=long + "x",
+            state="dropped",
+            decided_by="dedup/near",
+            failed=(near,),
+            twin=0,
+            source="books",
+            path="b.jsonl",
+        ),
         Doc(text=long, state="dropped", decided_by="dedup/exact", failed=(exact,), twin=0, kind="exact", jaccard=1.0),
         Doc(
             text=long,
@@ -224,8 +257,19 @@ def example_docs() -> list[Doc]:
             review_reasons=("quality/alpha_word_fraction: 0.79 against 0.8",),
             signals={"alpha_word_fraction": 0.79},
         ),
-        Doc(text=long, state="review", decided_by="dedup/cluster_undecided", review_reasons=("dedup/cluster_undecided: held",), twin=5),
+        Doc(
+            text=long,
+            state="review",
+            decided_by="dedup/cluster_undecided",
+            review_reasons=("dedup/cluster_undecided: held",),
+            twin=5,
+        ),
         Doc(text="Guten Tag. " * 60, language="de", url="https://b.example/", split="validation", license="CC-BY-4.0"),
-        Doc(text="same url", url="https://a.example/1", state="dropped", decided_by="quality/num_words", failed=(failed,)),
+        Doc(
+            text="same url",
+            url="https://a.example/1",
+            state="dropped",
+            decided_by="quality/num_words",
+            failed=(failed,),
+        ),
     ]
-

@@ -211,7 +211,7 @@ def _stream_past(window: _Window, grammar: Grammar, size: int, header: dict[str,
         if window.ended and not window.data and remaining:
             return _problem(window, offset, header, (window.blame("truncated"), detail))
     window.drop(_after_blank_lines(window, 0))
-    return _problem(window, offset, header, ("record_too_large", detail))
+    return _problem(window, offset, header, ("record_too_long", detail))
 
 
 def _problem(window: _Window, offset: int, header: dict[str, str], what: tuple[str, str]) -> Frame:

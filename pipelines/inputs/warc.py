@@ -157,7 +157,7 @@ def _page(frame: Frame, *, limit: int) -> Page:
     kind = frame.header.get("warc-type", "").strip().lower()
     if frame.problem == "blank_lines":
         raise Skipped("blank_lines")
-    if frame.problem == "record_too_large" and kind and kind not in _DOCUMENT_RECORDS:
+    if frame.problem == "record_too_long" and kind and kind not in _DOCUMENT_RECORDS:
         raise Skipped(_type_reason(kind))
     if frame.problem is not None:
         raise BadRecord(frame.problem, frame.detail)

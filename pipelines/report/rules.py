@@ -57,8 +57,8 @@ def _conditions(spec: JobSpec) -> dict[str, str]:
 def _duplicate_conditions(dedup: DedupSpec) -> dict[str, str]:
     found = {"dedup/exact": "no earlier document has the same text"} if dedup.exact else {}
     if dedup.near:
-        least = number(dedup.near.min_jaccard)
-        found["dedup/near"] = f"no earlier kept document shares {least} or more of its {dedup.near.ngram}-word shingles"
+        alike = f"{number(dedup.near.min_jaccard)} or more over {dedup.near.ngram}-word shingles"
+        found["dedup/near"] = f"no earlier kept document has a Jaccard similarity of {alike}"
     if dedup.undecided == "hold":
         found["dedup/cluster_undecided"] = "no document like it is in review"
     return found

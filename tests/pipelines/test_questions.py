@@ -100,7 +100,7 @@ def test_a_large_cluster_is_cut_and_says_how_large_it_is(tmp_path: Path):
     made = write_run(tmp_path / "run", docs)
     answer = why_document(made, identity(docs, 5).hex())[0]
     assert (answer["explanation"]["num_members"], len(answer["explanation"]["members"])) == (121, 50)
-    assert "and 71 more" in answer_text(answer)
+    assert "and 111 more" in answer_text(answer)
 
 
 def test_an_answer_is_a_json_value(run: Run):

@@ -6,6 +6,7 @@ import pytest
 
 import gristmill
 from pipelines.rundir import Run
+from pipelines.training_text import train_on_run
 
 MIN_LANGUAGES = 10
 
@@ -90,3 +91,14 @@ def test_the_shards_hold_both_stages_and_a_held_out_split(run: Run):
     stages = set(shards.columns(0, len(shards), ["stage"])["stage"].to_pylist())
     assert stages == {"warmup", "random"}
     assert rows(run, "SELECT count(*) > 0 FROM decisions WHERE split = 'validation'") == [(True,)]
+
+
+@pytest.mark.slow
+def test_the_committed_tokenizer_is_what_its_command_makes(repository: Path, tmp_path: Path):
+    spec = repository / "pipelines" / "jobs" / "quickstart.yaml"
+    gristmill.run(spec, output=str(tmp_path / "sample"), settings=["shards=null"])
+    train_on_run(str(tmp_path / "sample"), tmp_path / "tokenizer.json", vocab_size=8192, max_bytes=16 << 20)
+    committed = spec.parent / "quickstart" / "tokenizer.json"
+    assert (tmp_path / "tokenizer.json").read_bytes() == committed.read_bytes(), (
+        "see quickstart/LICENCES.md for the command"
+    )

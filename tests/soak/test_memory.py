@@ -90,7 +90,7 @@ def peak_of(folder, corpora, num_bytes, *, shards):
     while process.poll() is None:
         peak = max(peak, pss_bytes(process.pid))
         time.sleep(0.2)
-    output = process.stdout.read().decode()
+    output = process.communicate()[0].decode()
     assert process.returncode == 0, output[-2000:]
     data.unlink()
     record(f"{num_bytes // MB} MB, shards={shards}", peak, time.monotonic() - started)

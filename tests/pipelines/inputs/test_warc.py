@@ -164,7 +164,7 @@ def test_a_record_beyond_the_limit_is_streamed_past_and_the_next_is_read():
     for archive in (data, gzip.compress(data, mtime=0)):
         rows, outcome = read(archive, limits=Limits(record_bytes=1 << 20))
         assert [row["text"] for row in rows] == ["First.", "Last."]
-        assert outcome == {"document": 2, "dead_letter record_too_large": 1}
+        assert outcome == {"document": 2, "dead_letter record_too_long": 1}
 
 
 def test_a_gigantic_content_length_in_one_member_does_not_swallow_the_next_members():

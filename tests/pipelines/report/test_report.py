@@ -89,8 +89,10 @@ def test_groups_are_exact_and_what_does_not_fit_is_one_row(tmp_path: Path):
     with made.connect() as connection:
         found = groups(made, connection, "signal.language", most=10)
         everything = groups(made, connection, "signal.language", most=100)
-    assert len(found) == 11 and found[-1].num_groups == 21
-    assert sum(group.read for group in found) == 91 and sum(group.kept for group in found) == 46
+    assert len(found) == 11
+    assert found[-1].num_groups == 21
+    assert sum(group.read for group in found) == 91
+    assert sum(group.kept for group in found) == 46
     assert [group.name for group in everything][-1] is None, "documents of unknown language come last"
     assert sum(group.dropped for group in everything) == 45
 
@@ -99,7 +101,7 @@ def test_a_histogram_counts_every_value_and_draws_the_thresholds(run: Run):
     thresholds = {"num_words": [Threshold(rule="quality/num_words", value=50.0, is_min=True)]}
     with run.connect() as connection:
         found = {plot.signal: plot for plot in plots(run, connection, thresholds)}
-    assert list(found)[0] == "num_words", "what rules judge comes first"
+    assert next(iter(found)) == "num_words", "what rules judge comes first"
     counted = sum(int(bar.title.split(": ")[1].split(" ")[0]) for bar in found["num_words"].bars)
     assert counted == found["num_words"].num_known == 9
     assert [line.text for line in found["num_words"].lines] == ["50"]
@@ -120,7 +122,8 @@ def test_a_histogram_counts_every_value_and_draws_the_thresholds(run: Run):
 def test_bins_rise_and_values_stay_inside_the_drawing(name: str, low: float, high: float, bounds: tuple[float, ...]):
     found = SignalRange(known=2, null=0, low=low, high=high, least_positive=high or None)
     axis = axis_of(name, found, [Threshold(rule="r", value=value, is_min=True) for value in bounds])
-    assert list(axis.edges) == sorted(set(axis.edges)) and 2 < len(axis.edges) < 1000
+    assert list(axis.edges) == sorted(set(axis.edges))
+    assert 2 < len(axis.edges) < 1000
     assert all(0 <= axis.x_of(value) <= 320 for value in (low, high, *bounds))
     assert axis.edges[-1] >= high
 
@@ -132,8 +135,10 @@ def test_the_page_tells_what_happened_in_words_and_numbers(page: Page):
     assert "quality/alpha_word_fraction at least 0.8, review within 0.05" in said
     assert "language/language one of en, de 1" in said
     assert "quality/num_words: 3, threshold 50" in said
-    assert "bad_json" in said and "http_status_404" in said
-    assert "f" * 64 in said and "documents holds" in said
+    assert "bad_json" in said
+    assert "http_status_404" in said
+    assert "f" * 64 in said
+    assert "documents holds" in said
 
 
 def test_a_rule_that_no_document_failed_is_listed_with_its_bound(page: Page):
@@ -176,7 +181,8 @@ def test_a_run_without_manifest_and_with_an_unreadable_spec_still_has_a_report(t
     (tmp_path / "run" / "manifest.json").unlink()
     (tmp_path / "run" / "spec.yaml").write_text("job: [")
     said = Page(report_of(run)).said()
-    assert "unfinished run" in said and "cannot read the run's" in said
+    assert "unfinished run" in said
+    assert "cannot read the run's" in said
 
 
 def test_hostile_data_adds_no_element_no_attribute_and_no_style(hostile: str, run: Run):
@@ -199,9 +205,12 @@ def test_links_of_hostile_data_are_http_and_give_no_referrer(hostile: str):
 
 def test_hostile_data_is_shown_with_its_controls_written_out(hostile: str):
     raw = set("".join(ATTACKS)) & set("\u202e\u2066\u200f\x1b\x07\x00\x9b")
-    assert len(raw) == 7 and not raw & set(hostile)
+    assert len(raw) == 7
+    assert not raw & set(hostile)
     said = Page(hostile).said()
-    assert "<script>alert(1)</script>" in said and "\\u202egpj.exe" in said and "{{ 7 * 7 }}" in said
+    assert "<script>alert(1)</script>" in said
+    assert "\\u202egpj.exe" in said
+    assert "{{ 7 * 7 }}" in said
 
 
 @pytest.mark.parametrize(
@@ -240,7 +249,7 @@ def test_a_report_stays_small_whatever_the_data(tmp_path: Path):
             ),
             review_reasons=(wide,) * 20,
         )
-        for index in range(120)
+        for index in range(60)
     ]
     dead = [LETTERS[0] | {"reason": f"{wide}{index}", "path": f"{wide}{index}"} for index in range(60)]
     run = write_run(tmp_path / "run", docs, dead=dead, skipped=[(f"{wide}{index}", 1) for index in range(60)], parts=3)
@@ -265,6 +274,7 @@ def test_two_hundred_thousand_documents_of_many_sources_fit_in_a_small_report(tm
     run = write_run(tmp_path / "run", docs, parts=8)
     before = pa.total_allocated_bytes()
     content = report_of(run)
-    assert "4,976 others" in content and "276 others" in content
+    assert "4,976 others" in content
+    assert "276 others" in content
     assert len(content.encode()) < 500_000
     assert pa.total_allocated_bytes() - before < 64 << 20, "a report keeps no table in memory"

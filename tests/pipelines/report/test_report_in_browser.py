@@ -121,7 +121,7 @@ const rgb = text => text.match(/[\\d.]+/g).map(Number);
 const ground = node => { for (; node; node = node.parentElement) {
   const c = rgb(getComputedStyle(node).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
 const poor = new Set();
-for (const node of document.querySelectorAll('body *')) {
+for (const node of document.querySelectorAll('body *:not(title)')) {
   if (![...node.childNodes].some(child => child.nodeType === 3 && child.data.trim())) continue;
   const style = getComputedStyle(node);
   const ink = light(rgb(node.closest('svg') ? style.fill : style.color)), back = light(ground(node));

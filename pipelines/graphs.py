@@ -23,10 +23,11 @@ from pipelines.inputs.units import WorkUnit
 from pipelines.judging import judge_part
 from pipelines.linking import band_blocks, verified_links
 from pipelines.measuring import Job, measure_unit
+from pipelines.memory import release_unused
 from pipelines.spec import RunnerSpec
 from pipelines.tokenize import PinnedTokenizer
 
-PROCESSES_FROM_BYTES = 256 << 20
+PROCESSES_FROM_BYTES = 128 << 20
 """From this much input on, worker processes (about 6 s to start, measured) pay for themselves."""
 
 _WORKER_ERROR = re.compile(r"^(?:curation\.errors\.)?(\w+): (.*?)(?: \[while running .*)?$", re.MULTILINE)
@@ -89,6 +90,7 @@ class _MeasureUnit(beam.DoFn):
     def process(self, element: NamedUnit) -> Iterator[str]:
         part, unit = element
         measure_unit(self.job, unit, part)
+        release_unused()
         yield part
 
 
@@ -98,6 +100,7 @@ class _JudgePart(beam.DoFn):
 
     def process(self, element: str) -> Iterator[str]:
         judge_part(self.job, element)
+        release_unused()
         yield element
 
 
@@ -116,6 +119,7 @@ class _VerifiedLinks(beam.DoFn):
     def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[int]:
         key, blocks = element
         verified_links(self.job, key, blocks, self.parts)
+        release_unused()
         yield key
 
 
@@ -125,6 +129,7 @@ class _DecidePart(beam.DoFn):
 
     def process(self, element: str) -> Iterator[str]:
         decide_part(self.job, element)
+        release_unused()
         yield element
 
 
@@ -134,6 +139,7 @@ class _TokenizePart(beam.DoFn):
 
     def process(self, element: str) -> Iterator[str]:
         tokenize_part(self.job, element, self.tokenizer)
+        release_unused()
         yield element
 
 

@@ -25,6 +25,7 @@ from pipelines.linking import num_partitions, passes
 from pipelines.lock import run_lock
 from pipelines.manifest import count_documents, read_manifest, write_manifest
 from pipelines.measuring import Job
+from pipelines.memory import release_unused
 from pipelines.parts import read_part, write_part
 from pipelines.progress import Progress
 from pipelines.report import write_report
@@ -125,8 +126,12 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     clustering = _link(driver, roster)
     split = split_documents(store, job.spec, roster, clustering, final_states(roster, clustering))
     write_decisions(job, roster, clustering, split)
+    hot_buckets = clustering.hot_buckets
+    del roster, clustering, split  # the next stages have no use for whole-run arrays
+    release_unused()
     _run_parts(driver, "decide", "review", lambda p, parts: graphs.decide(p, job, parts))
     check_conservation(store)
+    release_unused()
     export = None
     if job.spec.shards is not None and driver.plan.tokenizer is not None:
         tokenizer = load_tokenizer(driver.plan.tokenizer, eos=job.spec.shards.eos)
@@ -137,7 +142,7 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     store.remove("work")
     counts = count_documents(store, export)
     reach("before_manifest")
-    write_manifest(job, driver.plan, counts, hot_buckets=clustering.hot_buckets, export=export)
+    write_manifest(job, driver.plan, counts, hot_buckets=hot_buckets, export=export)
     write_report(store.uri)
     return counts
 

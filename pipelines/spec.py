@@ -61,7 +61,7 @@ class Limits:
     stream_bytes: int = key(1 << 40, "decompressed bytes read from one file at most")
     expansion: int = key(1000, "decompressed : compressed ratio of one file above which reading stops")
     max_bad_fraction: float = key(0.1, "dead letters / records above which the run fails with exit code 3")
-    memory_bytes: int = key(2 << 30, "memory the link stage may plan for; does not change the output")
+    memory_bytes: int = key(256 * MIB, "memory the link stage may plan for; does not change the output")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

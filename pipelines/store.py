@@ -74,6 +74,9 @@ class Store:
         """Returns the file system and the path of the root in it."""
         if self.is_local:
             return fs.LocalFileSystem(), str(Path(self.uri).absolute())
+        if self.uri.startswith("file://"):
+            filesystem, path = fs.FileSystem.from_uri(self.uri)
+            return filesystem, path.rstrip("/")
         return remote(self.uri)
 
     def local_path(self, name: str = "") -> Path:

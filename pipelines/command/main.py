@@ -1,5 +1,6 @@
 """Entry point of `gristmill`: lazy subcommands, exit codes, one place where errors become messages."""
 
+import atexit
 import contextlib
 import importlib
 import logging
@@ -97,6 +98,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line `arguments` (None: this process's) and returns its exit code."""
     logging.basicConfig(level=logging.ERROR)  # Beam warns of extras that nobody asked for
+    atexit.register(_hush_teardown)
     found = shadowed_package()
     if found is not None:
         say(f"error: {found}")
@@ -107,6 +109,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except BaseException as error:  # the one place where any error becomes a message and a code
         return _told(error)
+
+
+def _hush_teardown() -> None:
+    """Ends stderr before the interpreter is taken down: DuckDB's binding then reports types of its own as leaked.
+
+    Only what Python itself would say after all is done is lost; messages and the exit code are not.
+    """
+    if "duckdb" not in sys.modules:
+        return
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stderr__.fileno() if sys.__stderr__ else 2)
 
 
 def _told(error: BaseException) -> int:

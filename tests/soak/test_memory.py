@@ -17,7 +17,6 @@ TEXTS = ("medquad_qa", "udhr", "xquad_wiki", "law_de_gesetze", "fortunes")
 MOST_CHARS = 20_000
 SPEC = """
 job: soak
-runner: {{mode: multi_processing}}
 inputs: {{data: {{files: [{data}], gates: [language]}}}}
 gates: {{language: {{rules: [{{signal: language_score, min: 0.3, review_within: 0.02}}]}}}}
 {shards}

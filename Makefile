@@ -37,7 +37,7 @@ check: $(VENV)/.dev-stamp ## format, lint, types, layers, and whether the genera
 bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its own under .cache/
 	@$(BIN)/python infra/benchmarks/against_datatrove.py
 
-soak: $(VENV)/.dev-stamp ## the tests that take minutes: big inputs, random kills
+soak: $(VENV)/.dev-stamp ## the tests that take minutes: peak memory at growing inputs
 	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
 format: $(VENV)/.dev-stamp ## rewrite the sources as `make check` wants them

@@ -123,6 +123,7 @@ def test_an_interrupted_run_ends_with_130_and_the_command_that_it_names_goes_on(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite run in the background ignores it
     )
     told = ""
     for line in process.stderr:

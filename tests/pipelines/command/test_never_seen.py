@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # background suites ignore it
 CALL = "import sys; from pipelines.command.main import main; sys.exit(main())"
 ATTACK = "\x1b]0;owned\x07\x1b[2J\u202e\u2066\x9b31m"
 WORDS = (
@@ -117,13 +118,12 @@ def test_too_many_bad_records_end_with_3_and_a_changed_file_with_4(folder):
 def test_an_interrupted_run_ends_with_130_and_the_command_that_it_names_goes_on(folder):
     arguments = ["run", "pages*.jsonl.gz", "-o", "interrupted", "--set", "inputs.files.columns.text=body"]
     process = subprocess.Popen(
-        [sys.executable, "-c", CALL, *arguments],
+        [sys.executable, "-c", HEARD + CALL, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite run in the background ignores it
     )
     told = ""
     for line in process.stderr:

@@ -193,7 +193,7 @@ def _link(driver: _Driver, roster: Roster) -> Clustering:
             return
         partitions = num_partitions(num_documents)
         for bands in passes(near, num_documents, job.spec.limits.memory_bytes):
-            with graphs.graph(job.spec.runner) as pipeline:
+            with graphs.graph(job.spec.runner, shuffles=True) as pipeline:
                 graphs.link(pipeline, job, parts, bands=bands, partitions=partitions)
             driver.progress.update(bands[-1] + 1)
 

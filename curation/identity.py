@@ -31,11 +31,6 @@ def doc_ids(source: str, path: str, offsets: Iterable[int]) -> list[bytes]:
     return [xxhash.xxh3_128_digest(prefix + b"%d" % offset) for offset in offsets]
 
 
-def child_id(parent_id: bytes, rule: str, index: int) -> bytes:
-    """Returns the id of the `index`-th document that `rule` derived from `parent_id`."""
-    return xxhash.xxh3_128_digest(parent_id + rule.encode() + b"\x00%d" % index)
-
-
 def hash_bytes(data: bytes | memoryview) -> bytes:
     """Returns xxh3-128 of `data` (fast; not for decisions on hostile content)."""
     return xxhash.xxh3_128_digest(data)

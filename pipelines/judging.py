@@ -1,7 +1,5 @@
 """The stage `judge`: gates over stored signals, no text. A changed threshold reruns only from here."""
 
-from functools import cache
-
 import pyarrow as pa
 
 from curation.errors import SpecError
@@ -50,14 +48,9 @@ def check_spec_gates(spec: JobSpec) -> None:
         check_gates(of_source.gates, schema)
 
 
-@cache
-def _judged_columns(spec_signals: tuple[str, ...]) -> list[str]:
-    return [*JUDGED_COLUMNS, *spec_signals]
-
-
 def judged_columns(spec: JobSpec) -> list[str]:
     """Returns the columns that the gates read: ids and signals."""
-    return _judged_columns(tuple(name for name in measured_schema(spec).names if name.startswith("signal.")))
+    return [*JUDGED_COLUMNS, *(name for name in measured_schema(spec).names if name.startswith("signal."))]
 
 
 def judge_part(job: Job, part: str) -> None:

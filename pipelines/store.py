@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -198,13 +198,6 @@ class Store:
         filesystem, root = self.resolve()
         with contextlib.suppress(FileNotFoundError):
             filesystem.delete_dir(f"{root}/{folder}")
-
-
-def publish_with(store: Store, name: str, write: Callable[[HashingFile], None]) -> Written:
-    """Publishes what `write` writes; returns its size and digest."""
-    with store.publish(name) as file:
-        write(file)
-    return Written(name=name, bytes=file.num_bytes, sha256=file.hexdigest())
 
 
 def _check_same(file: HashingFile, same: Written) -> None:

@@ -1,0 +1,51 @@
+"""Other tools in venvs of their own under .cache/peers, each made on first use from `<name>-requirements.txt`.
+
+Usage: python infra/benchmarks/peers.py datatrove. Makes the venv if need be and prints its interpreter.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent.parent
+
+
+def requirements_of(name: str) -> Path:
+    """Returns the file of pinned requirements of a tool."""
+    return HERE / f"{name}-requirements.txt"
+
+
+def version_of(name: str) -> str:
+    """Returns the tool's own line of its pinned requirements, e.g. datatrove==0.10.1."""
+    lines = requirements_of(name).read_text(encoding="utf-8").splitlines()
+    return next(line for line in lines if line.startswith(f"{name}=="))
+
+
+def python_of(name: str) -> Path:
+    """Returns the interpreter of a tool's venv, made anew when its requirements or this Python changed."""
+    folder = REPOSITORY / ".cache" / "peers" / name
+    digest = hashlib.sha256(requirements_of(name).read_bytes() + sys.version.encode()).hexdigest()
+    stamp, python = folder / "requirements.sha256", folder / "bin" / "python"
+    if not stamp.exists() or stamp.read_text() != digest:
+        print(f"installing {name} into .cache/peers/{name} ...", file=sys.stderr)
+        venv.create(folder, clear=True, with_pip=True)
+        command = [python, "-m", "pip", "install", "--quiet", "--requirement", requirements_of(name)]
+        subprocess.run(command, check=True)
+        stamp.write_text(digest)
+    return python
+
+
+def measure(command: list[str | Path]) -> dict[str, object]:
+    """Runs one side of a benchmark and returns the JSON object that it printed last."""
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TOKENIZERS_PARALLELISM": "false"}
+    done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout[done.stdout.rindex('{"bytes"') :])
+
+
+if __name__ == "__main__":
+    print(python_of(sys.argv[1]))

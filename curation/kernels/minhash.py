@@ -97,6 +97,30 @@ def sketch(word_hash_W: U64, word_offsets_N1: I64, *, ngram: int, num_permutatio
     )
 
 
+def sign(shingles: U32, offsets_N1: I64, *, num_permutations: int, seed: int) -> U32:
+    """Returns uint32 (N, H): the signatures of N given shingle sets, as `sketch` makes them; of an empty one, `EMPTY`.
+
+    Args:
+        shingles: uint32, any order within a set.
+        offsets_N1: int64 ascending; set n is `shingles[offsets_N1[n]:offsets_N1[n + 1]]`.
+        num_permutations: H.
+        seed: of the permutations.
+
+    Raises:
+        ValueError: shingles of another dtype, or offsets that do not ascend within them.
+    """
+    if shingles.dtype != np.uint32 or (np.diff(offsets_N1, prepend=0, append=shingles.size) < 0).any():
+        raise ValueError(
+            f"sign: expected uint32 shingles and ascending offsets into {shingles.size}, found {shingles.dtype} and "
+            f"offsets {offsets_N1.min()} to {offsets_N1.max()}"
+        )
+    num_padded = -(-num_permutations // _PASS) * _PASS
+    signature_NP = np.full((offsets_N1.size - 1, num_padded), EMPTY, dtype=np.uint32)
+    a_P, b_P = (np.resize(drawn, num_padded) for drawn in permutations(num_permutations, seed=seed))
+    _sign(shingles, offsets_N1, (a_P, b_P), signature_NP)
+    return np.ascontiguousarray(signature_NP[:, :num_permutations])
+
+
 def _check(word_hash_W: U64, word_offsets_N1: I64, ngram: int, num_permutations: int) -> None:
     if word_hash_W.dtype != np.uint64 or word_offsets_N1.dtype != np.int64 or word_offsets_N1.size == 0:
         raise ValueError(
@@ -135,6 +159,19 @@ def _sketch(
             _minima(_mixed(found[:num_unique], mixed), a_P, b_P, signature_NP[n])
             end += num_unique
         offsets_N1[n + 1] = end
+
+
+@kernel
+def _sign(shingles: U32, offsets_N1: I64, permutations_P: tuple[U32, U32], signature_NP: U32) -> None:
+    a_P, b_P = permutations_P
+    longest = 0
+    for n in range(offsets_N1.size - 1):
+        longest = max(longest, offsets_N1[n + 1] - offsets_N1[n])
+    mixed = np.empty(longest + _LANES, dtype=np.uint32)
+    for n in range(offsets_N1.size - 1):
+        members = shingles[offsets_N1[n] : offsets_N1[n + 1]]
+        if members.size > 0:
+            _minima(_mixed(members, mixed), a_P, b_P, signature_NP[n])
 
 
 @kernel

@@ -15,7 +15,7 @@ from curation.kernels.bands import band_hashes, candidate_pairs
 from curation.kernels.gopher import quality_counts
 from curation.kernels.jaccard import jaccard_pairs
 from curation.kernels.markup import page_work
-from curation.kernels.minhash import sketch
+from curation.kernels.minhash import sign, sketch
 from curation.kernels.repetition import repetition_counts
 from curation.kernels.survivors import by_component, by_earlier
 from curation.kernels.words import words
@@ -55,6 +55,7 @@ def _warm_links() -> None:
     hash_NB = band_hashes(minhash_NH, bands=14, rows=8)
     later, earlier, _ = candidate_pairs(np.ascontiguousarray(hash_NB[:, 0]), np.arange(2))
     shingles = np.frombuffer(bytes(8), dtype=np.uint32)
+    sign(np.zeros(2, np.uint32), np.arange(3, dtype=np.int64), num_permutations=112, seed=1)
     jaccard_pairs(shingles, np.arange(3, dtype=np.int64), later, earlier)
     for rule in (by_earlier, by_component):
         rule(np.zeros(2, dtype=np.bool_), later, earlier, hold=True)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.kernels import minhash
-from curation.kernels.minhash import _LANES, EMPTY, permutations, sketch
+from curation.kernels.minhash import _LANES, EMPTY, permutations, sign, sketch
 from tests.oracles import minhash as oracle
 
 WORDS = st.lists(st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([0, 1, 2**64 - 1])), max_size=90)
@@ -47,6 +47,23 @@ def test_signatures_and_shingles_are_those_of_the_definition(documents, ngram, n
     affine = list(zip(*(part.tolist() for part in permutations(num_permutations, seed=seed)), strict=True))
     assert shingles_of(found) == expected
     assert found.signature_NH.tolist() == [oracle.signature(shingles, affine) for shingles in expected]
+
+
+@given(sets=st.lists(st.lists(st.integers(0, 2**32 - 1), max_size=70), max_size=5), seed=st.integers(0, 99))
+@settings(max_examples=60)
+def test_given_sets_are_signed_by_the_definition_whatever_lies_around_them(sets, seed):
+    offsets = np.cumsum([1, *(len(members) for members in sets)], dtype=np.int64)
+    shingles = np.array([0, *(member for members in sets for member in members), 0], dtype=np.uint32)
+    affine = list(zip(*(part.tolist() for part in permutations(9, seed=seed)), strict=True))
+    with np.errstate(over="ignore"):
+        found = sign(shingles, offsets, num_permutations=9, seed=seed)
+    assert found.tolist() == [oracle.signature(members, affine) for members in sets]
+
+
+def test_sets_that_do_not_lie_in_the_shingles_are_refused():
+    message = "^sign: expected uint32 shingles and ascending offsets into 3, found uint32 and offsets 0 to 4$"
+    with pytest.raises(ValueError, match=message):
+        sign(np.zeros(3, np.uint32), np.array([0, 4]), num_permutations=1, seed=1)
 
 
 @given(documents=DOCUMENTS, seed=st.integers(0, 2**32 - 1))

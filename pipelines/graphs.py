@@ -4,15 +4,21 @@ No PCollection here carries text: an element is a work unit's name, or a packed 
 A unit's text lives inside one call (docs/decisions/0001-one-unit-one-call.md).
 """
 
+import contextlib
+import io
 import logging
 import os
 import re
+import shlex
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from curation import errors
 from curation.errors import GristmillError
@@ -22,6 +28,7 @@ from pipelines.emitting import tokenize_part
 from pipelines.inputs.units import WorkUnit
 from pipelines.judging import judge_part
 from pipelines.linking import band_blocks, verified_links
+from pipelines.local_worker import MODULE as LOCAL_WORKER
 from pipelines.measuring import Job, measure_unit
 from pipelines.memory import release_unused
 from pipelines.spec import RunnerSpec
@@ -37,7 +44,7 @@ NamedUnit = tuple[str, WorkUnit]
 register_record_batch_coder()
 
 
-@contextmanager
+@contextlib.contextmanager
 def graph(runner: RunnerSpec, *, input_bytes: int = 0, shuffles: bool = False) -> Iterator[beam.Pipeline]:
     """Yields an empty pipeline on the spec's runner and runs it when the block ends.
 
@@ -54,12 +61,15 @@ def graph(runner: RunnerSpec, *, input_bytes: int = 0, shuffles: bool = False) -
     level = log.level
     log.setLevel(logging.CRITICAL)  # what a worker raises is raised here: Beam need not print it too
     try:
-        with beam.Pipeline(options=PipelineOptions(_options(runner, input_bytes, shuffles=shuffles))) as pipeline:
+        workers, mode = _parallelism(runner, input_bytes, shuffles=shuffles)
+        options = PipelineOptions(_options(runner, workers, mode))
+        with (
+            contextlib.redirect_stderr(io.StringIO()),  # worker threads print what they also raise
+            beam.Pipeline(runner=_runner(runner.name, mode), options=options) as pipeline,
+        ):
             yield pipeline
-    except GristmillError:
-        raise
     except Exception as error:
-        ours = _error_of_worker(str(error))
+        ours = _error_of_worker(f"{type(error).__name__}: {error}")
         if ours is None:
             raise
         raise ours from None
@@ -67,17 +77,31 @@ def graph(runner: RunnerSpec, *, input_bytes: int = 0, shuffles: bool = False) -
         log.setLevel(level)
 
 
-def _options(runner: RunnerSpec, input_bytes: int, *, shuffles: bool) -> list[str]:
+def _parallelism(runner: RunnerSpec, input_bytes: int, *, shuffles: bool) -> tuple[int, str]:
+    """Returns the number of local workers and how they run."""
     workers = runner.workers or os.cpu_count() or 1
-    mode: str = runner.mode
-    if mode == "auto" and shuffles:
-        mode, workers = "in_memory", 1
-    elif mode == "auto":
-        mode = "multi_processing" if input_bytes >= PROCESSES_FROM_BYTES and workers > 1 else "multi_threading"
+    if runner.mode != "auto":
+        return workers, runner.mode
+    if shuffles:
+        return 1, "in_memory"
+    return workers, "multi_processing" if input_bytes >= PROCESSES_FROM_BYTES and workers > 1 else "multi_threading"
+
+
+def _options(runner: RunnerSpec, workers: int, mode: str) -> list[str]:
     options = [f"--runner={runner.name}", *runner.options]
     if runner.name == "FnApiRunner":
-        options += [f"--direct_num_workers={workers}", f"--direct_running_mode={mode}"]
+        options.append(f"--direct_num_workers={workers}")
+        if mode != "multi_processing":  # that option would start Beam's own workers, which print
+            options.append(f"--direct_running_mode={mode}")
     return options
+
+
+def _runner(name: str, mode: str) -> PipelineRunner | None:
+    """Returns a local runner whose workers are processes of ours; None: the one that the options name."""
+    if name != "FnApiRunner" or mode != "multi_processing":
+        return None
+    command = f"{shlex.quote(sys.executable)} -m {LOCAL_WORKER}"
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 
 def _error_of_worker(text: str) -> GristmillError | None:

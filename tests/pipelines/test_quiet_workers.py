@@ -1,0 +1,44 @@
+"""What a run says on stderr: our progress and, when it fails, one last line; nothing of Beam's."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRESS = re.compile(r"(measure|judge|link|decide) +\S.* in [0-9].* s.*")
+
+
+def run(folder, mode):
+    program = "import sys; from pipelines.command.main import main; sys.exit(main())"
+    arguments = ["run", "data.jsonl", "-o", "run", "--set", f"runner.mode={mode}", "--set", "runner.workers=2"]
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["in_memory", "multi_threading", "multi_processing"])
+def test_stderr_has_only_progress_and_after_a_failure_only_our_last_line(tmp_path, mode):
+    (tmp_path / "data.jsonl").write_text('{"text": "one small document"}\n')
+    done = run(tmp_path, mode)
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert [line.split()[0] for line in lines] == ["measure", "judge", "link", "decide"]
+    assert all(PROGRESS.fullmatch(line) for line in lines), done.stderr
+
+    (part,) = (tmp_path / "run" / "measured").iterdir()
+    part.write_bytes(b"not what the unit would write")
+    (tmp_path / "run" / "accounts" / part.name).unlink()
+    (tmp_path / "run" / "manifest.json").unlink()
+    failed = run(tmp_path, mode)
+    assert failed.returncode == 1
+    (line,) = failed.stderr.splitlines()
+    assert re.fullmatch(
+        rf"error: measured/{part.name}: written before with sha256 [0-9a-f]{{16}}, now [0-9a-f]{{16}}; "
+        "the same work unit must give the same bytes: remove the run directory and report this",
+        line,
+    )

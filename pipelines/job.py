@@ -33,6 +33,7 @@ from pipelines.roster import Roster, load_roster
 from pipelines.run_plan import FILES, RunPlan, plan_run
 from pipelines.spec import JobSpec
 from pipelines.spec_file import dump_spec
+from pipelines.spec_text import local_settings
 from pipelines.splitting import split_documents
 from pipelines.store import Store
 from pipelines.tokenize import load_tokenizer
@@ -93,7 +94,14 @@ def run_job(
         if done is not None:
             return RunResult(run=store, fingerprint=plan.fingerprint, counts=done, reused=True)
         ledger = Ledger(store)
-        ledger.start(fingerprint=plan.fingerprint, settings=list(settings), runner=spec.runner.name)
+        ledger.start(
+            fingerprint=plan.fingerprint,
+            runner=spec.runner.name,
+            root=str(root.absolute()),
+            limit=limit,
+            settings=list(settings),
+            local=local_settings(spec),
+        )
         job = Job(spec=spec, fingerprint=plan.fingerprint, store=store)
         counts = _run_stages(_Driver(job=job, plan=plan, progress=progress, ledger=ledger))
         ledger.record("finished")

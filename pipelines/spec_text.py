@@ -39,6 +39,16 @@ def dump_spec(spec: JobSpec) -> str:
     return "".join(f"{line}\n" for line in _lines(settings, 0))
 
 
+def local_settings(spec: JobSpec) -> list[str]:
+    """Returns what `dump_spec` leaves out, as `key=value` settings that `load_spec` takes."""
+    settings = spec_dict(spec)
+    limits = settings["limits"]
+    assert isinstance(limits, dict), "limits are a mapping"
+    named = {name: settings[name] for name in NOT_IN_RUN}
+    named |= {f"limits.{name}": limits[name] for name in LIMITS_NOT_IN_RUN}
+    return [f"{name}={json.dumps(value)}" for name, value in named.items()]
+
+
 def _plain(value: object) -> Plain:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}

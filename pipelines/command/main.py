@@ -18,6 +18,8 @@ from pipelines.command.shadowing import shadowed_package
 from pipelines.command.speaking import say
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+GOES_ON = frozenset({"run", "resume"})
+"""Commands that go on where they stopped when given again."""
 EXTRAS = {"torch": "trainer", "label_studio_sdk": "annotator", "starlette": "service", "uvicorn": "service"}
 
 
@@ -34,6 +36,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Jobs": {
         "init": Entry(module="init", does="Look at files and write a spec.", example="init 'data/*.jsonl.gz'"),
         "run": Entry(module="run", does="Run a spec, or plain paths; go on where it stopped.", example="run job.yaml"),
+        "resume": Entry(module="run", does="Go on with a stopped run.", example="resume runs/web-1a2b3c4d"),
         "validate": Entry(
             module="specs", does="Check a spec and its files; start nothing.", example="validate job.yaml"
         ),
@@ -140,7 +143,7 @@ def _left(error: BaseException) -> tuple[str, int]:
 
 
 def _interrupted(error: BaseException) -> tuple[str, int]:
-    if sys.argv[1:2] != ["run"]:
+    if not GOES_ON.issuperset(sys.argv[1:2] or [""]):
         return "interrupted", INTERRUPTED
     return f"interrupted; what is written stays. To go on:\n  gristmill {shlex.join(sys.argv[1:])}", INTERRUPTED
 

@@ -1,12 +1,16 @@
-"""`gristmill run`."""
+"""`gristmill run` and `gristmill resume`."""
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.command.choosing import json_option
+from pipelines.command.choosing import chosen_run, json_option, run_argument
 from pipelines.command.speaking import say, show, show_json, table
+
+if TYPE_CHECKING:
+    from pipelines.job import RunResult
 
 SPEC_SUFFIXES = frozenset({".yaml", ".yml"})
 SHOWN_DOCUMENTS = 3
@@ -48,6 +52,25 @@ def run(
     path = _spec_path(what)
     spec = load_spec(path, settings=settings) if path else spec_of_paths(what, settings=settings)
     result = run_job(spec, spec_path=path, output=output, limit=limit, settings=settings, progress=LineProgress())
+    _told(result, as_json=as_json)
+
+
+@click.command()
+@run_argument
+@json_option
+def resume(*, run: str | None, as_json: bool) -> None:
+    """Goes on with a RUN that was stopped, as it was last started; does nothing to a finished one.
+
+    Example: gristmill resume runs/web-1a2b3c4d
+    """
+    from pipelines.progress import LineProgress  # noqa: PLC0415
+    from pipelines.resuming import resume_run  # noqa: PLC0415
+
+    _told(resume_run(chosen_run(run), progress=LineProgress()), as_json=as_json)
+
+
+def _told(result: "RunResult", *, as_json: bool) -> None:
+    """Shows the counts of a run and where it is."""
     where = result.run.uri
     if as_json:
         facts = {"run": where, "report": f"{where}/report.html", "fingerprint": result.fingerprint}

@@ -1,6 +1,6 @@
 """Candidate pairs, components and survivors by definition, over Python sets. Slow on purpose."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import product
 
 Link = tuple[int, int]  # (later, earlier)
@@ -66,3 +66,28 @@ def earlier_outcomes(in_review: list[bool], links: list[Link], *, hold: bool) ->
         else:
             outcome.append(2 if unsure and hold and not doubt else 0)
     return outcome
+
+
+def similar_pairs(sets: list[set[int]], least: float) -> dict[Link, float]:
+    """{(later, earlier): Jaccard} of all pairs at or above `least` > 0, by counting what every two sets share."""
+    holders: dict[int, list[int]] = defaultdict(list)
+    found = {}
+    for later, members in enumerate(sets):
+        shared = Counter(earlier for value in members for earlier in holders[value])
+        for earlier, count in shared.items():
+            jaccard = count / (len(members) + len(sets[earlier]) - count)
+            if jaccard >= least:
+                found[later, earlier] = jaccard
+        for value in members:
+            holders[value].append(later)
+    return found
+
+
+def earliest_together(hashes: list[list[int]], max_earlier: int) -> dict[tuple[int, int], list[int]]:
+    """The `max_earlier` earliest documents of each (band, hash): those that a later member is compared with."""
+    earliest: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for document, bands in enumerate(hashes):
+        for bucket in enumerate(bands):
+            if len(earliest[bucket]) < max_earlier:
+                earliest[bucket].append(document)
+    return earliest

@@ -1,5 +1,7 @@
 """MinHash by definition, in Python integers. Slow on purpose."""
 
+from itertools import accumulate
+
 
 def shingles(word_hashes: list[int], ngram: int) -> list[int]:
     """Every window of `ngram` words: word k rotated left by 13 (ngram - 1 - k) bits, xor, one multiply, top half."""
@@ -31,3 +33,18 @@ def signature(found: list[int], permutations: list[tuple[int, int]]) -> list[int
 def chance_of_catching(jaccard: float, *, bands: int, rows: int) -> float:
     """The chance that two documents share a band: Mining of Massive Datasets, section 3.4.2."""
     return 1 - (1 - jaccard**rows) ** bands
+
+
+def likely_counts(chances: list[float], *, error: float) -> tuple[int, int]:
+    """(fewest, most) successes of independent trials that are not too unlikely: `error` in all, half on each side.
+
+    The distribution is worked out trial by trial (Poisson binomial): no approximation.
+    """
+    probability = [1.0]
+    for chance in chances:
+        stays, grows = [(1 - chance) * p for p in [*probability, 0.0]], [chance * p for p in [0.0, *probability]]
+        probability = [stay + grow for stay, grow in zip(stays, grows, strict=True)]
+    below = list(accumulate(probability))
+    fewest = next(count for count, p in enumerate(below) if p > error / 2)
+    most = next(count for count, p in enumerate(below) if p >= 1 - error / 2)
+    return fewest, most

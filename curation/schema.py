@@ -104,7 +104,14 @@ SIGNATURE_FIELDS = (
     pa.field("shingles", pa.binary()),  # sorted unique uint32 shingle hashes, little endian
 )
 
-SIGNATURES = pa.schema([pa.field("doc_id", type_of_id, nullable=False), *SIGNATURE_FIELDS])
+SIGNATURES = pa.schema(
+    [
+        pa.field("doc_id", type_of_id, nullable=False),
+        *(field for field in SIGNATURE_FIELDS if field.name != "shingles"),
+        pa.field("num_shingles", pa.int64(), nullable=False),
+    ]
+)
+"""The shingle sets lie beside it as `<part>.shingles`: uint32, little endian, end to end, in the order of rows."""
 
 VERDICTS = pa.schema(
     [

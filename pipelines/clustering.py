@@ -9,21 +9,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curation.dedup.linking import exact_links
-from curation.dedup.survivors import HELD, REMOVED, STAYS, OrderInput, SurvivorInput, rank_of, survivors
+from curation.dedup.linking import exact_links, ids_of
+from curation.dedup.survivors import HELD, REMOVED, STAYS, UNDATED, OrderInput, SurvivorInput, rank_of, survivors
 from curation.kernels.union_find import union_find
 from curation.schema import LINKS
 from pipelines.faults import reach
-from pipelines.linking import PLACES, RANKS, collected_links, save_array
+from pipelines.linking import NO_RANK, RANKS, hot_buckets, save_array
 from pipelines.measuring import Job
 from pipelines.parts import write_part
 from pipelines.roster import Roster, to_binary16
+from pipelines.verifying import collected_links
 
 NO_LINK, EXACT, NEAR = 0, 1, 2
 IN_REVIEW, DROPPED_BY_GATES = 1, 2
 LINKS_PER_PART = 1 << 20
+CRITERIA = {"source": "source_N", "longest": "length_N", "licensed": "licensed_N", "newest": "fetch_time_N"}
+"""`OrderInput`'s field for each preference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,7 @@ def cluster(job: Job, roster: Roster, run_near: Callable[[int], None]) -> Cluste
     Args:
         job: the job.
         roster: all documents.
-        run_near: runs the near-duplicate graphs for that many documents; they leave `work/links/`.
+        run_near: runs the near-duplicate graphs for that many ranks; they leave `work/links/`.
     """
     ranked = _rank(job, roster)
     later, earlier, jaccard, hot = _near_links(job, roster, ranked, run_near)
@@ -71,39 +75,60 @@ def _rank(job: Job, roster: Roster) -> _Ranked:
             prefer=dedup.prefer,
             undecided=dedup.undecided,
             doc_id_N=roster.ids_N[rows],
-            source_N=roster.source_N[rows],
-            length_N=roster.num_words_N[rows],
-            licensed_N=roster.licensed_N[rows],
-            fetch_time_N=roster.fetched_N[rows],
             in_review_N=roster.state_N[rows] == IN_REVIEW,
+            **_criteria(job, roster, rows),
         )
     )
     ordered = np.empty_like(rows)
     ordered[rank] = rows
     group = np.arange(rows.size)
     if dedup.exact:
-        later, earlier = exact_links(roster.text_hash_N[ordered], group)
+        text_hash = roster.column(job.store, "signatures", "text_hash", ids_of, "S16")
+        later, earlier = exact_links(text_hash[ordered], group)
         group[later] = earlier
     return _Ranked(rows_R=ordered, group_R=group)
 
 
+def _criteria(job: Job, roster: Roster, rows: NDArray[np.int64]) -> dict[str, np.ndarray]:
+    """Returns what the spec's preferences compare, read now; zeros that take no memory for what they do not."""
+    sources = pa.array(list(job.spec.inputs))
+    read: dict[str, Callable[[], np.ndarray]] = {
+        "source": lambda: roster.column(
+            job.store, "measured", "source", lambda column: _numpy(pc.index_in(column, sources)), np.int32
+        ),
+        "longest": lambda: roster.column(job.store, "signatures", "num_words", _numpy, np.int64),
+        "licensed": lambda: roster.column(
+            job.store, "measured", "license", lambda column: _numpy(column.is_valid()), np.bool_
+        ),
+        "newest": lambda: roster.column(
+            job.store,
+            "measured",
+            "fetch_time",
+            lambda column: _numpy(pc.fill_null(column.cast(pa.int64()), UNDATED)),
+            np.int64,
+        ),
+    }
+    nothing = np.broadcast_to(np.int64(0), rows.shape)
+    return {field: read[name]()[rows] if name in job.spec.dedup.prefer else nothing for name, field in CRITERIA.items()}
+
+
+def _numpy(column: pa.Array) -> np.ndarray:
+    return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
 def _near_links(
     job: Job, roster: Roster, ranked: _Ranked, run_near: Callable[[int], None]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], int]:
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], int]:
     if job.spec.dedup.near is None:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), 0
-    job.store.remove("work")
-    rank_N = np.full(roster.num_documents, -1, dtype=np.int64)
+        return np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0), 0
+    rank_N = np.full(roster.num_documents, NO_RANK)
     ranks = np.arange(ranked.rows_R.size)
     first = ranked.group_R == ranks
     rank_N[ranked.rows_R[first]] = ranks[first]
     for index, part in enumerate(roster.parts):
         save_array(job.store, f"{RANKS}/{part}.npy", rank_N[roster.rows(index)])
-    part_of = np.searchsorted(roster.starts_P1, ranked.rows_R, side="right") - 1
-    places = np.stack((part_of, ranked.rows_R - roster.starts_P1[part_of]), axis=1).astype(np.int32)
-    save_array(job.store, PLACES, places)
-    run_near(int(first.sum()))
-    return collected_links(job.store)
+    run_near(ranked.rows_R.size)
+    return *collected_links(job.store), hot_buckets(job.store)
 
 
 def _write_links(
@@ -111,7 +136,7 @@ def _write_links(
     roster: Roster,
     ranked: _Ranked,
     twins: NDArray[np.int64],
-    near: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]],
+    near: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64]],
 ) -> None:
     """Publishes `links/`: exact and near, each pair once, sorted by (later, earlier, kind)."""
     later = np.concatenate((twins, near[0]))
@@ -132,11 +157,11 @@ def _clustering(
     roster: Roster,
     ranked: _Ranked,
     twins: NDArray[np.int64],
-    near: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]],
+    near: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64]],
     *,
     hot: int,
 ) -> Clustering:
-    later, earlier, jaccard = near
+    later, earlier, jaccard = near[0].astype(np.int64), near[1].astype(np.int64), near[2]
     size = ranked.rows_R.size
     rule = job.spec.dedup.near.survivors if job.spec.dedup.near else "earlier"
     state = roster.state_N[ranked.rows_R]

@@ -27,12 +27,13 @@ from pipelines.deciding import decide_part
 from pipelines.emitting import tokenize_part
 from pipelines.inputs.units import WorkUnit
 from pipelines.judging import judge_part
-from pipelines.linking import band_blocks, verified_links
+from pipelines.linking import Keys, band_blocks, write_bands, write_candidates
 from pipelines.local_worker import MODULE as LOCAL_WORKER
 from pipelines.measuring import Job, measure_unit
 from pipelines.memory import release_unused
 from pipelines.spec import RunnerSpec
 from pipelines.tokenize import PinnedTokenizer
+from pipelines.verifying import write_links
 
 PROCESSES_FROM_BYTES = 128 << 20
 """From this much input on, worker processes (about 6 s to start, measured) pay for themselves."""
@@ -132,23 +133,43 @@ class _JudgePart(beam.DoFn):
         yield element
 
 
+class _WriteBands(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def process(self, element: tuple[int, str]) -> Iterator[str]:
+        index, part = element
+        write_bands(self.job, index, part)
+        yield part
+
+
 class _BandBlocks(beam.DoFn):
-    def __init__(self, job: Job, bands: tuple[int, ...], partitions: int) -> None:
-        self.job, self.bands, self.partitions = job, bands, partitions
+    def __init__(self, job: Job, keys: Keys, chosen: range) -> None:
+        self.job, self.keys, self.chosen = job, keys, chosen
 
     def process(self, element: str) -> Iterator[tuple[int, pa.RecordBatch]]:
-        yield from band_blocks(self.job, element, self.bands, self.partitions)
+        yield from band_blocks(self.job, element, self.keys, self.chosen)
 
 
-class _VerifiedLinks(beam.DoFn):
-    def __init__(self, job: Job, parts: tuple[str, ...]) -> None:
-        self.job, self.parts = job, parts
+class _WriteCandidates(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self.job = job
 
     def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[int]:
         key, blocks = element
-        verified_links(self.job, key, blocks, self.parts)
-        release_unused()
+        write_candidates(self.job, key, blocks)
         yield key
+
+
+class _WriteLinks(beam.DoFn):
+    def __init__(self, job: Job, parts: tuple[str, ...]) -> None:
+        self.job, self.parts = job, parts
+
+    def process(self, element: tuple[int, int]) -> Iterator[int]:
+        start, stop = element
+        write_links(self.job, range(start, stop), self.parts)
+        release_unused()
+        yield start
 
 
 class _DecidePart(beam.DoFn):
@@ -185,16 +206,30 @@ def judge(pipeline: beam.Pipeline, job: Job, parts: list[str]) -> beam.PCollecti
     return pipeline | "Parts" >> beam.Create(parts) | "JudgePart" >> beam.ParDo(_JudgePart(job)).with_output_types(str)
 
 
-def link(
-    pipeline: beam.Pipeline, job: Job, parts: list[str], *, bands: tuple[int, ...], partitions: int
-) -> beam.PCollection:
-    """Signatures -> packed blocks of (band hash, rank) -> verified links; ids and hashes only."""
+def bands(pipeline: beam.Pipeline, job: Job, parts: list[tuple[int, str]]) -> beam.PCollection:
+    """Signatures -> band hashes of the documents that take part."""
+    return (
+        pipeline | "Parts" >> beam.Create(parts) | "WriteBands" >> beam.ParDo(_WriteBands(job)).with_output_types(str)
+    )
+
+
+def candidates(pipeline: beam.Pipeline, job: Job, parts: list[str], *, keys: Keys, chosen: range) -> beam.PCollection:
+    """Band hashes -> packed blocks of (band hash, rank) -> pairs that share a band; ids and hashes only."""
     return (
         pipeline
-        | "SignatureParts" >> beam.Create(parts)
-        | "BandBlocks" >> beam.ParDo(_BandBlocks(job, bands, partitions)).with_output_types(tuple[int, pa.RecordBatch])
+        | "BandParts" >> beam.Create(parts)
+        | "BandBlocks" >> beam.ParDo(_BandBlocks(job, keys, chosen)).with_output_types(tuple[int, pa.RecordBatch])
         | "ByBandAndPartition" >> beam.GroupByKey()
-        | "VerifiedLinks" >> beam.ParDo(_VerifiedLinks(job, tuple(parts))).with_output_types(int)
+        | "WriteCandidates" >> beam.ParDo(_WriteCandidates(job)).with_output_types(int)
+    )
+
+
+def links(pipeline: beam.Pipeline, job: Job, parts: tuple[str, ...], ranges: list[tuple[int, int]]) -> beam.PCollection:
+    """Pairs, by ranges of rank -> verified links."""
+    return (
+        pipeline
+        | "Ranges" >> beam.Create(ranges)
+        | "WriteLinks" >> beam.ParDo(_WriteLinks(job, parts)).with_output_types(int)
     )
 
 

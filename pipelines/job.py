@@ -21,7 +21,7 @@ from pipelines.emitting import export_run
 from pipelines.faults import reach
 from pipelines.inputs.units import WorkUnit
 from pipelines.ledger import Ledger
-from pipelines.linking import num_partitions, passes
+from pipelines.linking import Keys, finished_keys
 from pipelines.lock import run_lock
 from pipelines.manifest import count_documents, read_manifest, write_manifest
 from pipelines.measuring import Job
@@ -37,6 +37,7 @@ from pipelines.spec_text import local_settings
 from pipelines.splitting import split_documents
 from pipelines.store import Store
 from pipelines.tokenize import load_tokenizer
+from pipelines.verifying import merge_places, rank_ranges
 
 POLL_SECONDS = 0.5
 
@@ -130,7 +131,7 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     _measure(driver)
     _check_bad_fraction(driver)
     _run_parts(driver, "judge", "verdicts", lambda p, parts: graphs.judge(p, job, parts))
-    roster = load_roster(store, job.spec, driver.plan.parts)
+    roster = load_roster(store, driver.plan.parts)
     clustering = _link(driver, roster)
     split = split_documents(store, job.spec, roster, clustering, final_states(roster, clustering))
     write_decisions(job, roster, clustering, split)
@@ -193,23 +194,34 @@ def _run_parts(
 
 
 def _link(driver: _Driver, roster: Roster) -> Clustering:
-    job, parts = driver.job, list(driver.plan.parts)
-    near = job.spec.dedup.near
+    job, near = driver.job, driver.job.spec.dedup.near
 
-    def run_near(num_documents: int) -> None:
-        if near is None or num_documents == 0:
-            return
-        partitions = num_partitions(num_documents)
-        for bands in passes(near, num_documents, job.spec.limits.memory_bytes):
-            with graphs.graph(job.spec.runner, shuffles=True) as pipeline:
-                graphs.link(pipeline, job, parts, bands=bands, partitions=partitions)
-            driver.progress.update(bands[-1] + 1)
+    def run_near(num_ranks: int) -> None:
+        if near is not None:
+            _run_near(driver, Keys.of(near, num_ranks), num_ranks)
 
-    driver.progress.start("link", near.bands if near else 1, "parts")
+    driver.progress.start("link", Keys.of(near, roster.num_documents).num_keys if near else 1, "keys")
     clustering = cluster(job, roster, run_near)
     driver.progress.finish(f"{clustering.num_links} links")
     driver.ledger.record("linked", links=clustering.num_links)
     return clustering
+
+
+def _run_near(driver: _Driver, keys: Keys, num_ranks: int) -> None:
+    """Leaves the verified links of `num_ranks` documents in `work/`; goes on from the keys that are there."""
+    job, parts = driver.job, driver.plan.parts
+    runner, limits = job.spec.runner, job.spec.limits
+    with graphs.graph(runner) as pipeline:
+        graphs.bands(pipeline, job, list(enumerate(parts)))
+    merge_places(job.store, parts, num_ranks)
+    for chosen in keys.passes(num_ranks, limits.memory_bytes, finished_keys(job.store)):
+        with graphs.graph(runner, shuffles=True) as pipeline:
+            graphs.candidates(pipeline, job, list(parts), keys=keys, chosen=chosen)
+        release_unused()
+        driver.progress.update(chosen.stop)
+    ranges = [(ranks.start, ranks.stop) for ranks in rank_ranges(num_ranks)]
+    with graphs.graph(runner) as pipeline:
+        graphs.links(pipeline, job, parts, ranges)
 
 
 @contextlib.contextmanager

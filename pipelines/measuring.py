@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.dedup.linking import shingle_sets
 from curation.plan import extract_step, measure_plan
 from curation.schema import ACCOUNT, DEAD_LETTER, DOCUMENT, SIGNATURE_FIELDS, SIGNATURES
 from curation.step import Plan
@@ -20,7 +21,7 @@ from pipelines.inputs.units import WorkUnit
 from pipelines.parts import write_part
 from pipelines.spec import InputSpec, JobSpec
 from pipelines.spool import Spool
-from pipelines.store import Store
+from pipelines.store import HashingFile, Store
 
 SIGNATURE_NAMES = frozenset(field.name for field in SIGNATURE_FIELDS)
 
@@ -58,19 +59,40 @@ def measure_unit(job: Job, unit: WorkUnit, part: str) -> None:
     accounts = Accounts(source=unit.source)
     schema = measured_schema(job.spec)
     with Spool(SIGNATURES) as signatures:
-        batches = _measured(job.spec, unit, accounts, signatures)
-        write_part(job.store, f"measured/{part}.parquet", schema, batches)
+        with job.store.publish(shingles_file(part)) as shingles:
+            batches = _measured(job.spec, unit, accounts, _Signatures(table=signatures, shingles=shingles))
+            write_part(job.store, f"measured/{part}.parquet", schema, batches)
         write_part(job.store, f"signatures/{part}.parquet", SIGNATURES, signatures.batches())
     write_part(job.store, f"dead_letter/{part}.parquet", DEAD_LETTER, accounts.dead_letter_table().to_batches())
     write_part(job.store, f"accounts/{part}.parquet", ACCOUNT, accounts.accounts_table().to_batches())
 
 
-def _measured(spec: JobSpec, unit: WorkUnit, accounts: Accounts, signatures: Spool) -> Iterator[pa.RecordBatch]:
+def shingles_file(part: str) -> str:
+    """Returns the name of the raw file of a part's shingle sets."""
+    return f"signatures/{part}.shingles"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signatures:
+    """Where the signatures of a unit go: shingle sets to a raw file, the rest to a table."""
+
+    table: Spool
+    shingles: HashingFile
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        values, offsets_N1 = shingle_sets(batch["shingles"])
+        self.shingles.write(values[offsets_N1[0] : offsets_N1[-1]].tobytes())
+        columns = {name: batch[name] for name in SIGNATURES.names if name != "num_shingles"}
+        columns["num_shingles"] = pa.array(np.diff(offsets_N1))
+        self.table.add(pa.RecordBatch.from_pydict(columns, schema=SIGNATURES))
+
+
+def _measured(spec: JobSpec, unit: WorkUnit, accounts: Accounts, signatures: _Signatures) -> Iterator[pa.RecordBatch]:
     plan = plan_of(spec)
     schema = measured_schema(spec)
     for documents in documents_of(spec, unit, accounts):
         batch = plan(documents)
-        signatures.add(batch.select(SIGNATURES.names))
+        signatures.add(batch)
         yield batch.select(schema.names)
 
 

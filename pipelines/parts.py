@@ -16,7 +16,7 @@ from pipelines.store import Store, Written
 
 ROWS_PER_GROUP = 8192
 BYTES_PER_GROUP = 16 << 20
-WIDE_COLUMNS = ("text", "shingles")
+WIDE_COLUMNS = ("text", "minhash")
 """Columns whose bytes close a row group early, so that reading one never needs much memory."""
 
 REPEATING = frozenset(

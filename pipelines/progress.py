@@ -20,7 +20,7 @@ class Progress(Protocol):
     """Told about stages by the driver."""
 
     def start(self, stage: str, total: int, unit: str) -> None:
-        """Begins a stage of `total` units: `bytes` or `parts`."""
+        """Begins a stage of `total` units: `bytes`, `parts` or `keys`."""
         ...
 
     def update(self, done: int) -> None:

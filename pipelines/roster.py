@@ -1,23 +1,24 @@
 """All documents of a run as rows of small arrays on the driver: what linking and deciding work on.
 
-Row i is the i-th document in part order. About 60 bytes a document; text is never here.
+Row i is the i-th document in part order. 17 bytes a document stay; a column that only one stage asks for is
+read for that stage (`Roster.column`) and let go. Text is never here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from curation.dedup.linking import ids_of
 from curation.errors import ConservationError
 from pipelines.parts import read_part
-from pipelines.spec import JobSpec
 from pipelines.store import Store
 
-STATES = {"kept": 0, "review": 1, "dropped": 2}
-COLUMNS = ["doc_id", "source", "license", "fetch_time"]
+STATES = pa.array(["kept", "review", "dropped"])
+"""In the order of their codes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +28,7 @@ class Roster:
     parts: tuple[str, ...]
     starts_P1: NDArray[np.int64]
     ids_N: NDArray[np.bytes_]  # S16
-    text_hash_N: NDArray[np.bytes_]  # S16
-    source_N: NDArray[np.int64]  # index of the input in the spec
-    num_words_N: NDArray[np.int64]
     state_N: NDArray[np.uint8]  # 0 kept, 1 review, 2 dropped: by the gates alone
-    licensed_N: NDArray[np.bool_]
-    fetched_N: NDArray[np.int64]  # microseconds since 1970, or the smallest int64
 
     @property
     def num_documents(self) -> int:
@@ -42,6 +38,23 @@ class Roster:
     def rows(self, part_index: int) -> slice:
         """Returns the rows of one part."""
         return slice(int(self.starts_P1[part_index]), int(self.starts_P1[part_index + 1]))
+
+    def column(
+        self, store: Store, folder: str, name: str, convert: Callable[[pa.Array], np.ndarray], dtype: DTypeLike
+    ) -> np.ndarray:
+        """Returns one stored column of all documents, (N,) of `dtype`, read part by part.
+
+        Args:
+            store: the run.
+            folder: `measured`, `signatures` or `verdicts`.
+            name: the column.
+            convert: makes a part's Arrow column an array.
+            dtype: of the result.
+        """
+        values_N = np.empty(self.num_documents, dtype=dtype)
+        for index, part in enumerate(self.parts):
+            values_N[self.rows(index)] = convert(_column(store, folder, part, name))
+        return values_N
 
 
 def to_binary16(values: NDArray[np.bytes_], null: NDArray[np.bool_] | None = None) -> pa.Array:
@@ -53,46 +66,44 @@ def to_binary16(values: NDArray[np.bytes_], null: NDArray[np.bool_] | None = Non
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(values), [validity, buffer])
 
 
-def load_roster(store: Store, spec: JobSpec, parts: tuple[str, ...]) -> Roster:
-    """Reads verdicts, signatures and provenance of every part.
+def load_roster(store: Store, parts: tuple[str, ...]) -> Roster:
+    """Reads ids and verdicts of every part.
 
     Raises:
         ConservationError: two documents have one id (a hash collision, or one file listed twice).
     """
-    columns: dict[str, list[np.ndarray]] = {}
-    for part in parts:
-        for name, values in _part_columns(store, spec, part).items():
-            columns.setdefault(name, []).append(values)
-    sizes = [values.size for values in columns.get("ids_N", [])]
-    arrays = {name: np.concatenate(values) for name, values in columns.items()}
-    roster = Roster(parts=parts, starts_P1=np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))), **arrays)
+    ids = [ids_of(_column(store, "measured", part, "doc_id")) for part in parts]
+    states = [_codes(_column(store, "verdicts", part, "state")) for part in parts]
+    sizes = [values.size for values in ids]
+    roster = Roster(
+        parts=parts,
+        starts_P1=np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))),
+        ids_N=np.concatenate([np.zeros(0, "S16"), *ids]),
+        state_N=np.concatenate([np.zeros(0, np.uint8), *states]),
+    )
     _check_unique(roster.ids_N)
     return roster
 
 
-def _part_columns(store: Store, spec: JobSpec, part: str) -> dict[str, np.ndarray]:
-    measured = read_part(store, f"measured/{part}.parquet", COLUMNS)
-    signatures = read_part(store, f"signatures/{part}.parquet", ["text_hash", "num_words"])
-    verdicts = read_part(store, f"verdicts/{part}.parquet", ["state"])
-    order = {name: index for index, name in enumerate(spec.inputs)}
-    states = [STATES[state] for state in verdicts["state"].to_pylist()]
-    never = np.iinfo(np.int64).min
-    return {
-        "ids_N": ids_of(measured["doc_id"].combine_chunks()),
-        "text_hash_N": ids_of(signatures["text_hash"].combine_chunks()),
-        "source_N": np.array([order[name] for name in measured["source"].to_pylist()], dtype=np.int64),
-        "num_words_N": signatures["num_words"].to_numpy().astype(np.int64),
-        "state_N": np.array(states, dtype=np.uint8),
-        "licensed_N": measured["license"].is_valid().to_numpy(),
-        "fetched_N": pc.fill_null(measured["fetch_time"].cast(pa.int64()), never).to_numpy(),
-    }
+def _column(store: Store, folder: str, part: str, name: str) -> pa.Array:
+    column = read_part(store, f"{folder}/{part}.parquet", [name])[name].combine_chunks()
+    return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+
+
+def _codes(states: pa.Array) -> NDArray[np.uint8]:
+    codes: NDArray[np.uint8] = pc.index_in(states, STATES).cast(pa.uint8()).to_numpy(zero_copy_only=False)
+    return codes
 
 
 def _check_unique(ids: NDArray[np.bytes_]) -> None:
-    ordered = np.sort(ids)
-    twice = np.flatnonzero(ordered[1:] == ordered[:-1])
+    """Sorts the first half of each id alone: the second is looked at only where first halves are equal."""
+    high_N = np.ascontiguousarray(ids).view(np.uint64)[::2]
+    ordered = np.sort(high_N)
+    shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    same = np.sort(ids[np.isin(high_N, shared)]) if shared.size else ids[:0]
+    twice = np.flatnonzero(same[1:] == same[:-1])
     if twice.size:
         raise ConservationError(
-            f"document id {ordered[twice[0]].hex()}: expected once, found twice ({twice.size} such ids); "
+            f"document id {same[twice[0]].hex()}: expected once, found twice ({twice.size} such ids); "
             "is one file matched by two patterns of an input?"
         )

@@ -72,7 +72,8 @@ class NearSpec:
     bands: int = key(14, "LSH bands; FineWeb: 14")
     rows: int = key(8, "rows per band; FineWeb: 8")
     seed: int = key(1, "seed of the permutations")
-    min_jaccard: float = key(0.7, "smallest exact Jaccard similarity of two shingle sets that links them")
+    min_jaccard: float = key(0.7, "smallest Jaccard similarity of two shingle sets that links them")
+    verify: Literal["jaccard", "estimate"] = key("jaccard", "exact, of stored sets; or estimated, from signatures")
     survivors: Literal["earlier", "component"] = key("earlier", "which rule removes documents")
 
 

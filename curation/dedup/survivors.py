@@ -118,7 +118,7 @@ def survivors(links: SurvivorInput) -> Survivors:
         ValueError: a link is no pair of ranks `earlier < later` below N.
     """
     _check(links)
-    later_L, earlier_L = links.later_L.astype(np.int64), links.earlier_L.astype(np.int64)
+    later_L, earlier_L = links.later_L.astype(np.int64, copy=False), links.earlier_L.astype(np.int64, copy=False)
     order_L = np.lexsort((earlier_L, later_L))
     ends = (later_L[order_L], earlier_L[order_L])
     decide = by_component if links.rule == "component" else by_earlier

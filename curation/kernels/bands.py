@@ -8,6 +8,8 @@ change when later documents are added.
 Shape letters: N documents, H permutations, B bands, M entries, P pairs.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,8 @@ from curation.kernels import kernel
 MAX_EARLIER = 32
 """Members of a bucket that each later member is compared with: architecture, section 3."""
 
-_RANK_BITS = 32
+RANK_BITS = 32
+"""A pair is one uint64: the later rank above, the earlier one below."""
 
 
 def band_hashes(minhash_NH: NDArray[np.uint32], *, bands: int, rows: int) -> NDArray[np.uint64]:
@@ -37,39 +40,84 @@ def band_hashes(minhash_NH: NDArray[np.uint32], *, bands: int, rows: int) -> NDA
     return hash_NB
 
 
-def candidate_pairs(
-    hash_M: NDArray[np.uint64], rank_M: NDArray[np.int64], *, max_earlier: int = MAX_EARLIER
-) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Returns (later, earlier, hot_buckets): ranks of documents that share a band hash.
+def by_partition(
+    hash_M: NDArray[np.uint64], rank_M: NDArray[np.uint32], partitions: int
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.int64]]:
+    """Returns (hashes, ranks, start_P1): the entries grouped by equal shares of the hash space, in one pass.
+
+    Args:
+        hash_M: band hash of each entry; equal hashes fall into one partition.
+        rank_M: the document of each entry.
+        partitions: P, 1 to 2^32; partition p has entries `start_P1[p]:start_P1[p + 1]`, in the given order.
+
+    Raises:
+        ValueError: another dtype or length, or P out of range.
+    """
+    _check_entries(hash_M, rank_M)
+    if not 1 <= partitions <= 1 << 32:
+        raise ValueError(f"partitions: expected 1 to 2^32, found {partitions}")
+    hashes, ranks = np.empty_like(hash_M), np.empty_like(rank_M)
+    start_P1 = np.zeros(partitions + 1, dtype=np.int64)
+    _by_partition(hash_M, rank_M, np.uint64(partitions), hashes, ranks, start_P1)
+    return hashes, ranks, start_P1
+
+
+def packed_pairs(
+    hash_M: NDArray[np.uint64], rank_M: NDArray[np.uint32], *, max_earlier: int = MAX_EARLIER
+) -> tuple[NDArray[np.uint64], int]:
+    """Returns (pairs, hot_buckets) of documents that share a band hash.
 
     Args:
         hash_M: band hash of each entry, any order.
-        rank_M: the document's place in the order of survivors, in [0, 2^32).
+        rank_M: the document's place in the order of survivors.
         max_earlier: each member of a bucket is paired with this many of its earliest members at most.
 
     Returns:
-        later: int64 (P,); earlier: int64 (P,) with earlier < later; pairs unique, sorted by (later, earlier).
+        pairs: uint64 (P,), `later << 32 | earlier`, unique and sorted.
         hot_buckets: buckets in which the cap left out a pair.
 
     Raises:
-        ValueError: lengths differ, or a rank is out of range.
+        ValueError: another dtype or length.
     """
-    if hash_M.dtype != np.uint64 or rank_M.dtype != np.int64 or hash_M.shape != rank_M.shape:
-        raise ValueError(
-            f"candidate_pairs: expected uint64 hashes and int64 ranks of one length, found "
-            f"{hash_M.dtype} {hash_M.shape} and {rank_M.dtype} {rank_M.shape}"
-        )
-    if rank_M.size and (rank_M.min() < 0 or rank_M.max() >= 1 << _RANK_BITS):
-        raise ValueError(f"rank: expected 0 to 2^32 - 1, found {rank_M.min()} to {rank_M.max()}")
+    _check_entries(hash_M, rank_M)
     order_M = np.argsort(hash_M)
     sorted_hash_M, sorted_rank_M = hash_M[order_M], rank_M[order_M]
     num_pairs, hot_buckets = _sort_buckets(sorted_hash_M, sorted_rank_M, max_earlier)
     packed = np.empty(num_pairs, dtype=np.uint64)
     _pair_up(sorted_hash_M, sorted_rank_M, max_earlier, packed)
-    packed.sort()
-    packed = packed[np.append(True, packed[1:] != packed[:-1])] if num_pairs else packed  # 70x faster than np.unique
-    later = (packed >> np.uint64(_RANK_BITS)).astype(np.int64)
-    return later, (packed & np.uint64((1 << _RANK_BITS) - 1)).astype(np.int64), hot_buckets
+    return merged_pairs([packed]), hot_buckets
+
+
+def merged_pairs(pairs: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """Returns all `pairs` sorted, each once."""
+    merged = np.concatenate([np.zeros(0, np.uint64), *pairs])
+    merged.sort()
+    return merged[np.append(True, merged[1:] != merged[:-1])] if merged.size else merged  # 70x faster than np.unique
+
+
+def candidate_pairs(
+    hash_M: NDArray[np.uint64], rank_M: NDArray[np.int64], *, max_earlier: int = MAX_EARLIER
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Returns (later, earlier, hot_buckets): `packed_pairs` unpacked, for entries with int64 ranks.
+
+    Raises:
+        ValueError: another dtype or length, or a rank is not in [0, 2^32).
+    """
+    if rank_M.dtype != np.int64:
+        raise ValueError(f"rank: expected int64, found {rank_M.dtype}")
+    if rank_M.size and (rank_M.min() < 0 or rank_M.max() >= 1 << RANK_BITS):
+        raise ValueError(f"rank: expected 0 to 2^32 - 1, found {rank_M.min()} to {rank_M.max()}")
+    pairs, hot_buckets = packed_pairs(hash_M, rank_M.astype(np.uint32), max_earlier=max_earlier)
+    later = (pairs >> np.uint64(RANK_BITS)).astype(np.int64)
+    return later, (pairs & np.uint64((1 << RANK_BITS) - 1)).astype(np.int64), hot_buckets
+
+
+def _check_entries(hash_M: NDArray[np.uint64], rank_M: NDArray[np.uint32]) -> None:
+    if hash_M.dtype != np.uint64 or rank_M.dtype != np.uint32 or hash_M.shape != rank_M.shape:
+        raise ValueError(
+            f"entries: expected uint64 hashes and uint32 ranks of one length, found "
+            f"{hash_M.dtype} {hash_M.shape} and {rank_M.dtype} {rank_M.shape}"
+        )
 
 
 @kernel
@@ -91,6 +139,33 @@ def _band_hashes(minhash_NH: NDArray[np.uint32], rows: int, hash_NB: NDArray[np.
 
 
 @kernel
+def _partition_of(h: np.uint64, partitions: np.uint64) -> np.uint64:
+    """Returns the share of the hash space that `h` is in: its high half scaled to [0, partitions)."""
+    return ((h >> np.uint64(32)) * partitions) >> np.uint64(32)
+
+
+@kernel
+def _by_partition(
+    hash_M: NDArray[np.uint64],
+    rank_M: NDArray[np.uint32],
+    partitions: np.uint64,
+    hashes: NDArray[np.uint64],
+    ranks: NDArray[np.uint32],
+    start_P1: NDArray[np.int64],
+) -> None:
+    """A counting sort; `start_P1` is zero on entry."""
+    for m in range(hash_M.size):
+        start_P1[_partition_of(hash_M[m], partitions) + np.uint64(1)] += 1
+    for p in range(1, start_P1.size):
+        start_P1[p] += start_P1[p - 1]
+    at_P = start_P1.copy()
+    for m in range(hash_M.size):
+        partition = _partition_of(hash_M[m], partitions)
+        hashes[at_P[partition]], ranks[at_P[partition]] = hash_M[m], rank_M[m]
+        at_P[partition] += 1
+
+
+@kernel
 def _end_of_bucket(hash_M: NDArray[np.uint64], start: int) -> int:
     end = start + 1
     while end < hash_M.size and hash_M[end] == hash_M[start]:
@@ -99,7 +174,7 @@ def _end_of_bucket(hash_M: NDArray[np.uint64], start: int) -> int:
 
 
 @kernel
-def _sort_buckets(hash_M: NDArray[np.uint64], rank_M: NDArray[np.int64], max_earlier: int) -> tuple[int, int]:
+def _sort_buckets(hash_M: NDArray[np.uint64], rank_M: NDArray[np.uint32], max_earlier: int) -> tuple[int, int]:
     """Sorts ranks within each bucket in place; returns (pairs before uniqueness, buckets over the cap)."""
     num_pairs, hot_buckets, start = 0, 0, 0
     while start < hash_M.size:
@@ -115,7 +190,7 @@ def _sort_buckets(hash_M: NDArray[np.uint64], rank_M: NDArray[np.int64], max_ear
 
 
 @kernel
-def _members(sorted_ranks: NDArray[np.int64]) -> int:
+def _members(sorted_ranks: NDArray[np.uint32]) -> int:
     """Returns the number of distinct ranks."""
     members = 1
     for i in range(1, sorted_ranks.size):
@@ -125,7 +200,7 @@ def _members(sorted_ranks: NDArray[np.int64]) -> int:
 
 @kernel
 def _pair_up(
-    hash_M: NDArray[np.uint64], rank_M: NDArray[np.int64], max_earlier: int, packed: NDArray[np.uint64]
+    hash_M: NDArray[np.uint64], rank_M: NDArray[np.uint32], max_earlier: int, packed: NDArray[np.uint64]
 ) -> None:
     """Writes later << 32 | earlier for every pair; ranks are sorted within each bucket."""
     earliest = np.empty(max_earlier, dtype=np.uint64)
@@ -138,7 +213,7 @@ def _pair_up(
                 continue
             later = np.uint64(rank_M[i])
             for k in range(known):
-                packed[at] = (later << np.uint64(_RANK_BITS)) | earliest[k]
+                packed[at] = (later << np.uint64(RANK_BITS)) | earliest[k]
                 at += 1
             if known < max_earlier:
                 earliest[known] = later

@@ -11,9 +11,9 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 import curation.kernels
-from curation.kernels.bands import band_hashes, candidate_pairs
+from curation.kernels.bands import band_hashes, by_partition, candidate_pairs
 from curation.kernels.gopher import quality_counts
-from curation.kernels.jaccard import jaccard_pairs
+from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
 from curation.kernels.markup import page_work
 from curation.kernels.minhash import sign, sketch
 from curation.kernels.repetition import repetition_counts
@@ -53,9 +53,14 @@ def _warm_text() -> None:
 def _warm_links() -> None:
     minhash_NH = np.frombuffer(bytes(2 * 4 * 112), dtype=np.uint32).reshape(2, 112)
     hash_NB = band_hashes(minhash_NH, bands=14, rows=8)
+    hash_M, rank_M = np.ascontiguousarray(hash_NB[:, 0]), np.arange(2, dtype=np.uint32)
+    hash_M.setflags(write=False)
+    rank_M.setflags(write=False)
+    by_partition(hash_M, rank_M, 1)
     later, earlier, _ = candidate_pairs(np.ascontiguousarray(hash_NB[:, 0]), np.arange(2))
     shingles = np.frombuffer(bytes(8), dtype=np.uint32)
     sign(np.zeros(2, np.uint32), np.arange(3, dtype=np.int64), num_permutations=112, seed=1)
     jaccard_pairs(shingles, np.arange(3, dtype=np.int64), later, earlier)
+    agreement_pairs(shingles, np.arange(3, dtype=np.int64), later, earlier)
     for rule in (by_earlier, by_component):
         rule(np.zeros(2, dtype=np.bool_), later, earlier, hold=True)

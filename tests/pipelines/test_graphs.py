@@ -8,7 +8,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipelines import graphs
 from pipelines.arrow_coder import RecordBatchCoder
 from pipelines.inputs.units import WorkUnit
-from pipelines.linking import BLOCK
+from pipelines.linking import BLOCK, Keys
 from pipelines.measuring import Job
 from pipelines.spec import InputSpec, JobSpec
 from pipelines.store import Store
@@ -20,12 +20,14 @@ PARTS = ["part-0", "part-1"]
 BUILDERS = {
     "measure": lambda p: graphs.measure(p, JOB, [(part, WorkUnit(index=0, source="a", pieces=())) for part in PARTS]),
     "judge": lambda p: graphs.judge(p, JOB, PARTS),
-    "link": lambda p: graphs.link(p, JOB, PARTS, bands=(0, 1), partitions=2),
+    "bands": lambda p: graphs.bands(p, JOB, list(enumerate(PARTS))),
+    "candidates": lambda p: graphs.candidates(p, JOB, PARTS, keys=Keys(bands=2, partitions=2), chosen=range(4)),
+    "links": lambda p: graphs.links(p, JOB, tuple(PARTS), [(0, 10), (10, 20)]),
     "decide": lambda p: graphs.decide(p, JOB, PARTS),
     "tokenize": lambda p: graphs.tokenize(p, JOB, PARTS, TOKENIZER),
 }
 SHUFFLES = {"beam:transform:group_by_key:v1", "beam:transform:reshuffle:v1"}
-MAY_BE_SHUFFLED = {"WorkUnits", "Parts", "SignatureParts", "BandBlocks"}
+MAY_BE_SHUFFLED = {"WorkUnits", "Parts", "BandParts", "BandBlocks", "Ranges"}
 """Names of units and parts, and packed blocks; nothing here has a text."""
 
 
@@ -60,8 +62,8 @@ def test_no_graph_has_a_side_input(name):
 
 
 def test_blocks_hold_hashes_and_ranks_and_travel_as_arrow():
-    assert BLOCK.types == [pa.uint64(), pa.int64()]
-    components = proto_of(BUILDERS["link"]).components
+    assert BLOCK.types == [pa.uint64(), pa.uint32()]
+    components = proto_of(BUILDERS["candidates"]).components
     blocks = next(t for t in components.transforms.values() if t.unique_name == "BandBlocks")
     collection = components.pcollections[next(iter(blocks.outputs.values()))]
     coder = components.coders[collection.coder_id]

@@ -14,7 +14,7 @@ TABLE = pa.table(
     {
         "text": ["x" * (i % 700) for i in range(20_000)],
         "n": pa.array(range(20_000), pa.int64()),
-        "shingles": pa.array([b"abcd" * (i % 11) if i % 3 else None for i in range(20_000)], pa.binary()),
+        "minhash": pa.array([b"abcd" * (i % 11) if i % 3 else None for i in range(20_000)], pa.binary()),
     }
 )
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.kernels.bands import band_hashes, candidate_pairs
+from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, merged_pairs
 from tests.oracles import linking as oracle
 
 ENTRIES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 40)), max_size=120)
@@ -73,7 +73,7 @@ def test_a_rank_out_of_range_is_refused():
 
 
 def test_hashes_and_ranks_of_other_types_are_refused():
-    with pytest.raises(ValueError, match="expected uint64 hashes and int64 ranks of one length"):
+    with pytest.raises(ValueError, match="expected uint64 hashes and uint32 ranks of one length"):
         candidate_pairs(np.zeros(2, np.int64), np.zeros(2, np.int64))
 
 
@@ -100,3 +100,27 @@ def test_band_hashes_are_these_for_ever():
 def test_signatures_of_another_width_are_refused():
     with pytest.raises(ValueError, match=r"expected uint32 \(N, 112\) for 14 bands of 8 rows, found uint32 \(3, 100\)"):
         hashed(np.zeros((3, 100)), bands=14, rows=8)
+
+
+@given(
+    hashes=st.lists(st.one_of(st.integers(0, 2**64 - 1), st.integers(2**64 - 3, 2**64 - 1)), max_size=60),
+    partitions=st.integers(1, 9),
+)
+@settings(max_examples=60)
+def test_partitions_are_equal_shares_of_the_hash_space_and_keep_the_order(hashes, partitions):
+    entries = [(value, rank) for rank, value in enumerate(hashes)]
+    share = [(value >> 32) * partitions >> 32 for value in hashes]
+    hash_M, rank_M, start_P1 = by_partition(
+        np.array(hashes, dtype=np.uint64), np.arange(len(hashes), dtype=np.uint32), partitions
+    )
+    found = list(zip(hash_M.tolist(), rank_M.tolist(), strict=True))
+    for p in range(partitions):
+        expected = [entry for entry, mine in zip(entries, share, strict=True) if mine == p]
+        assert found[start_P1[p] : start_P1[p + 1]] == expected
+    assert start_P1[-1] == len(hashes)
+
+
+def test_pairs_that_several_bands_propose_are_merged_to_one():
+    bands = [np.array([1, 5, 9], dtype=np.uint64), np.zeros(0, np.uint64), np.array([5, 7], dtype=np.uint64)]
+    assert merged_pairs(bands).tolist() == [1, 5, 7, 9]
+    assert merged_pairs([]).size == 0

@@ -25,7 +25,7 @@ from pipelines.linking import Keys, finished_keys
 from pipelines.lock import run_lock
 from pipelines.manifest import count_documents, read_manifest, write_manifest
 from pipelines.measuring import Job
-from pipelines.memory import release_unused
+from pipelines.memory import release_unused, thawed_afterwards
 from pipelines.parts import read_part, write_part
 from pipelines.progress import Progress
 from pipelines.report import write_report
@@ -89,7 +89,7 @@ def run_job(
     root = spec_path.parent if spec_path else Path()
     plan = plan_run(spec, root=root, limit=limit)
     store = Store(output or f"runs/{spec.job}-{plan.fingerprint[:8]}")
-    with run_lock(store):
+    with run_lock(store), thawed_afterwards():
         store.sweep()
         done = _claim(store, plan)
         if done is not None:

@@ -119,7 +119,7 @@ def _numpy(column: pa.Array) -> np.ndarray:
 def _near_links(
     job: Job, roster: Roster, ranked: _Ranked, run_near: Callable[[int], None]
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], int]:
-    if job.spec.dedup.near is None:
+    if job.spec.dedup.near is None or not ranked.rows_R.size:
         return np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0), 0
     rank_N = np.full(roster.num_documents, NO_RANK)
     ranks = np.arange(ranked.rows_R.size)

@@ -21,11 +21,12 @@ from pipelines.emitting import export_run
 from pipelines.faults import reach
 from pipelines.inputs.units import WorkUnit
 from pipelines.ledger import Ledger
-from pipelines.linking import Keys, finished_keys
+from pipelines.linking import Keys
 from pipelines.lock import run_lock
 from pipelines.manifest import count_documents, read_manifest, write_manifest
 from pipelines.measuring import Job
 from pipelines.memory import release_unused, thawed_afterwards
+from pipelines.near_links import find_links
 from pipelines.parts import read_part, write_part
 from pipelines.progress import Progress
 from pipelines.report import write_report
@@ -37,7 +38,6 @@ from pipelines.spec_text import local_settings
 from pipelines.splitting import split_documents
 from pipelines.store import Store
 from pipelines.tokenize import load_tokenizer
-from pipelines.verifying import merge_places, rank_ranges
 
 POLL_SECONDS = 0.5
 
@@ -194,34 +194,13 @@ def _run_parts(
 
 
 def _link(driver: _Driver, roster: Roster) -> Clustering:
-    job, near = driver.job, driver.job.spec.dedup.near
-
-    def run_near(num_ranks: int) -> None:
-        if near is not None:
-            _run_near(driver, Keys.of(near, num_ranks), num_ranks)
+    job, near, parts = driver.job, driver.job.spec.dedup.near, driver.plan.parts
 
     driver.progress.start("link", Keys.of(near, roster.num_documents).num_keys if near else 1, "keys")
-    clustering = cluster(job, roster, run_near)
+    clustering = cluster(job, roster, lambda num_ranks: find_links(job, parts, num_ranks, driver.progress))
     driver.progress.finish(f"{clustering.num_links} links")
     driver.ledger.record("linked", links=clustering.num_links)
     return clustering
-
-
-def _run_near(driver: _Driver, keys: Keys, num_ranks: int) -> None:
-    """Leaves the verified links of `num_ranks` documents in `work/`; goes on from the keys that are there."""
-    job, parts = driver.job, driver.plan.parts
-    runner, limits = job.spec.runner, job.spec.limits
-    with graphs.graph(runner) as pipeline:
-        graphs.bands(pipeline, job, list(enumerate(parts)))
-    merge_places(job.store, parts, num_ranks)
-    for chosen in keys.passes(num_ranks, limits.memory_bytes, finished_keys(job.store)):
-        with graphs.graph(runner, shuffles=True) as pipeline:
-            graphs.candidates(pipeline, job, list(parts), keys=keys, chosen=chosen)
-        release_unused()
-        driver.progress.update(chosen.stop)
-    ranges = [(ranks.start, ranks.stop) for ranks in rank_ranges(num_ranks)]
-    with graphs.graph(runner) as pipeline:
-        graphs.links(pipeline, job, parts, ranges)
 
 
 @contextlib.contextmanager

@@ -2,16 +2,13 @@
 
 import gzip
 import json
-import os
 import random
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.soak.process_memory import ROOT, run_and_record
+
 MB = 10**6
 TEXTS = ("medquad_qa", "udhr", "xquad_wiki", "law_de_gesetze", "fortunes")
 MOST_CHARS = 20_000
@@ -50,27 +47,8 @@ def write_jsonl(corpora, path, num_bytes):
             written += file.write(json.dumps({"id": str(number), "text": text}, ensure_ascii=False).encode() + b"\n")
 
 
-def descendants(pid):
-    found = [pid]
-    for parent in found:
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += [int(child) for child in task.read_text().split()]
-    return found
-
-
-def pss_bytes(pid):
-    total = 0
-    for process in descendants(pid):
-        try:
-            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-    return total
-
-
 def peak_of(folder, corpora, num_bytes, *, shards):
-    """Runs a job over `num_bytes` of JSONL; returns (peak PSS in bytes, seconds)."""
+    """Runs a job over `num_bytes` of JSONL; returns the peak PSS in bytes."""
     data = folder / f"data-{num_bytes}.jsonl"
     write_jsonl(corpora, data, num_bytes)
     tokenizer = ROOT / "pipelines" / "jobs" / "quickstart" / "tokenizer.json"
@@ -78,30 +56,9 @@ def peak_of(folder, corpora, num_bytes, *, shards):
     spec.write_text(SPEC.format(data=data.name, shards=SHARDS.format(tokenizer=tokenizer) if shards else ""))
     program = "import sys; from pipelines.command.main import main; sys.exit(main())"
     arguments = [sys.executable, "-c", program, "run", str(spec), "-o", str(folder / f"run-{num_bytes}"), "--json"]
-    started, peak = time.monotonic(), 0
-    process = subprocess.Popen(
-        arguments,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    while process.poll() is None:
-        peak = max(peak, pss_bytes(process.pid))
-        time.sleep(0.2)
-    output = process.communicate()[0].decode()
-    assert process.returncode == 0, output[-2000:]
+    peak, _ = run_and_record(arguments, f"{num_bytes // MB} MB, shards={shards}")
     data.unlink()
-    record(f"{num_bytes // MB} MB, shards={shards}", peak, time.monotonic() - started)
     return peak
-
-
-def record(name, peak, seconds):
-    """Adds a line to the committed results."""
-    path = ROOT / "infra" / "benchmarks" / "results" / "memory.json"
-    found = json.loads(path.read_text()) if path.exists() else {}
-    found[name] = {"peak_pss_mib": round(peak / 2**20), "seconds": round(seconds), "date": time.strftime("%Y-%m-%d")}
-    path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 
 def test_twice_the_input_takes_at_most_15_percent_more_memory(tmp_path, corpora):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curation.curriculum.split import VALIDATION, Kept, split_of
@@ -12,7 +13,7 @@ from pipelines.roster import Roster, to_binary16
 from pipelines.spec import JobSpec
 from pipelines.store import Store
 
-COLUMNS = ["doc_id", "parent_id", "site"]
+COLUMNS = ["parent_id", "site"]
 
 
 def split_documents(
@@ -30,9 +31,10 @@ def split_documents(
     table = pa.concat_tables(tables).combine_chunks()
     cluster = clustering.cluster_N[kept]
     documents = Kept(
+        doc_id=to_binary16(roster.ids_N[kept]),
         **{name: table[name].combine_chunks() for name in COLUMNS},
         cluster_id=to_binary16(roster.ids_N[cluster], cluster < 0),
     )
     split = split_of(documents, fraction=spec.validation.fraction, seed=spec.seed)
-    split_N[kept] = [value == VALIDATION for value in split.to_pylist()]
+    split_N[kept] = pc.equal(split, VALIDATION).to_numpy(zero_copy_only=False)
     return split_N

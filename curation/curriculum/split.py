@@ -84,8 +84,10 @@ def _codes(values: pa.Array) -> tuple[Int64Array, Int64Array]:
 
 def _families(documents: Kept) -> tuple[Int64Array, Int64Array]:
     """Returns rows and codes so that a document shares a code with its parent and another with its children."""
-    rows = np.arange(len(documents.doc_id), dtype=np.int64)
     derived = np.flatnonzero(pc.is_valid(documents.parent_id).to_numpy(zero_copy_only=False))
+    if not derived.size:
+        return derived, derived
+    rows = np.arange(len(documents.doc_id), dtype=np.int64)
     both = pa.concat_arrays([documents.doc_id, documents.parent_id.take(pa.array(derived))])
     _, code = _codes(both)
     return np.concatenate((rows, derived)), code

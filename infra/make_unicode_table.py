@@ -11,7 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.kernels.unicode import CODE_POINTS, EXTEND, IDEOGRAPH, NUMBER, SPACELESS, WORD
+from curation.kernels.unicode import (
+    BASE,
+    CODE_POINTS,
+    DOT_BELOW,
+    EXTEND,
+    IDEOGRAPH,
+    JOINING,
+    KILLING,
+    LEADING,
+    NUMBER,
+    ROLE_SHIFT,
+    SPACELESS,
+    STACKING,
+    WORD,
+)
 
 OUTPUT = Path(__file__).parent.parent / "curation" / "kernels" / "unicode.npz"
 OWN_WORD = ("CJK UNIFIED IDEOGRAPH-", "CJK COMPATIBILITY IDEOGRAPH-", "HIRAGANA ", "KATAKANA", "HALFWIDTH KATAKANA ")
@@ -26,6 +40,17 @@ OWN_WORD += (
 )
 RUNS = ("THAI ", "LAO ", "KHMER ", "MYANMAR ")
 JOINERS = (0x00AD, 0x200C, 0x200D)  # soft hyphen, zero width (non-)joiner: inside a word they belong to it
+LEADING_VOWELS = (*range(0x0E40, 0x0E45), *range(0x0EC0, 0x0EC5))
+FOLLOWING_LETTERS = (0x0E2F, 0x0E30, 0x0E32, 0x0E33, 0x0E45, 0x0EAF, 0x0EB0, 0x0EB2, 0x0EB3, 0x0EBD, 0x17DC)
+MARK_ROLES = {0x17D2: JOINING, 0x1039: STACKING, 0x103A: KILLING, 0x1037: DOT_BELOW}
+
+
+def role_of(code_point: int, category: str) -> int:
+    """Returns what a letter or mark of Thai, Lao, Khmer or Burmese does to a cluster."""
+    if code_point in LEADING_VOWELS:
+        return LEADING
+    begins = category[0] == "L" and category != "Lm" and code_point not in FOLLOWING_LETTERS
+    return BASE if begins else MARK_ROLES.get(code_point, 0)
 
 
 def class_of(code_point: int) -> int:
@@ -34,14 +59,15 @@ def class_of(code_point: int) -> int:
     category = unicodedata.category(character)
     if code_point in JOINERS:
         return EXTEND
+    name = unicodedata.name(character, "")
+    of_run = SPACELESS | role_of(code_point, category) << ROLE_SHIFT if name.startswith(RUNS) else 0
     if category in ("Mn", "Mc"):
-        return EXTEND | (SPACELESS if unicodedata.name(character, "").startswith(RUNS) else 0)
+        return EXTEND | of_run
     if category[0] not in "LN":
         return 0
-    name = unicodedata.name(character, "")
     if name.startswith(OWN_WORD):
         return WORD | IDEOGRAPH | SPACELESS
-    return WORD | (NUMBER if category[0] == "N" else 0) | (SPACELESS if name.startswith(RUNS) else 0)
+    return WORD | (NUMBER if category[0] == "N" else 0) | of_run
 
 
 def lower_of(code_point: int) -> int:

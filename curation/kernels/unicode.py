@@ -1,4 +1,4 @@
-"""Word class and lower case of code points, as one table that the words kernel looks up by code point.
+"""Word class, lower case and simplified letter of code points, as tables looked up by code point.
 
 Built from `unicode.npz` (written by infra/make_unicode_table.py), not from `unicodedata`, because words,
 and with them signatures and decisions, must not change with the Python version.
@@ -18,6 +18,16 @@ IDEOGRAPH = 2  # Han, kana, Bopomofo, Tangut: each character is a word of its ow
 SPACELESS = 4  # script written without spaces between words: IDEOGRAPH, Thai, Lao, Khmer, Burmese
 NUMBER = 8  # category N: a word of these alone has no letter
 EXTEND = 16  # marks and joiners: part of a word if they follow a word byte
+
+ROLE_SHIFT = 5
+BASE, LEADING, JOINING, STACKING, KILLING, DOT_BELOW = range(1, 7)
+"""Above ROLE_SHIFT: what a character does to an orthographic cluster of Thai, Lao, Khmer or Burmese.
+
+BASE: a consonant or independent vowel begins one. LEADING: a vowel written before its consonant begins one, and
+the consonant joins it. JOINING: so does the consonant after Khmer's coeng. STACKING (Burmese virama) and KILLING
+(asat): the consonant before it closes the cluster before; after a virama, the next one joins too. DOT_BELOW:
+may stand between consonant and asat. 0: stays with what is before it.
+"""
 
 Table = NDArray[np.uint32]
 

@@ -1,7 +1,8 @@
 """Words of UTF-8 documents: where they are, how long, and a case-folded 64-bit hash of each.
 
-A word is a longest run of letters and numbers (Unicode L and N) with the marks and joiners inside it; each
-Han or kana character is a word of its own. Three passes per document over scratch that fits a cache:
+A word is a longest run of letters and numbers (Unicode L and N) with the marks and joiners inside it. Scripts
+without spaces give smaller words: each Han or kana character, each orthographic cluster of Thai, Lao, Khmer and
+Burmese (a consonant with what is written around it; roles in `curation.kernels.unicode`). Three passes per document over scratch that fits a cache:
 64 bytes at a time into bit masks, then characters above ASCII patched in from a table by code point, then
 word bounds out of the masks and the hash. No published method: the masks follow simdjson (Langdale & Lemire
 2019, arXiv 1902.08318, section 3.1), the hash is two loads and one wide multiply as in wyhash.
@@ -15,7 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.kernels import kernel
-from curation.kernels.unicode import CODE_POINTS, EXTEND, IDEOGRAPH, NUMBER, SPACELESS, WORD, unicode_table
+from curation.kernels.unicode import (
+    BASE,
+    CODE_POINTS,
+    DOT_BELOW,
+    EXTEND,
+    IDEOGRAPH,
+    JOINING,
+    KILLING,
+    LEADING,
+    NUMBER,
+    ROLE_SHIFT,
+    SPACELESS,
+    STACKING,
+    WORD,
+    unicode_table,
+)
 from curation.kernels.vector import classify, count_bits, load_u64, lowest_bit, multiply
 
 Bytes = NDArray[np.uint8]
@@ -26,8 +42,13 @@ SEED_HIGH = np.uint64(0x9E3779B97F4A7C15)
 SEED_LOW = np.uint64(0x01E7037ED1A00B01)  # holds bytes that no word has, so the factor below is never zero
 CONTINUATION = np.uint64(0x8080808080808080)
 DIGITS, NEWLINES, LEADS, HAN, TABLE, BREAKS = range(1, 7)  # rows of a block's masks; 0 is words
+CHARS, WORD_CHARS, SPACELESS_CHARS, NUMERIC_WORDS, IDEOGRAPHS, CLUSTERS = range(6)
+"""Columns of `WordArrays.counts_N6`."""
+NOWHERE = np.uint64(2**64 - 1)
 Z, ONE, TWO, THREE, EIGHT, SIXTEEN = (np.uint64(n) for n in (0, 1, 2, 3, 8, 16))
 SIX, LAST, BLOCK = np.uint64(6), np.uint64(63), np.uint64(64)
+TOP_TWO, TOP = np.uint64(0xC0), np.uint64(0x80)  # the bits that tell a continuation byte, and what they are
+SPLITS = np.uint64(SPACELESS | IDEOGRAPH)
 
 
 class WordArrays(NamedTuple):
@@ -45,8 +66,8 @@ class WordArrays(NamedTuple):
     newline_K: NDArray[np.uint32]
     """Byte of each line feed, from the start of its document."""
     newline_offsets_N1: Counts
-    counts_N4: Counts
-    """Code points; those in words; those of scripts without spaces; words without a letter."""
+    counts_N6: Counts
+    """Code points; those in words; those of scripts without spaces; words without a letter; Han and kana; clusters."""
 
 
 def words(values: Bytes, offsets_N1: Counts) -> WordArrays:
@@ -73,7 +94,7 @@ def words(values: Bytes, offsets_N1: Counts) -> WordArrays:
         word_offsets_N1=np.zeros(num_documents + 1, dtype=np.int64),
         newline_K=np.empty(num_bytes + 80, dtype=np.uint32),
         newline_offsets_N1=np.zeros(num_documents + 1, dtype=np.int64),
-        counts_N4=np.zeros((num_documents, 4), dtype=np.int64),
+        counts_N6=np.zeros((num_documents, 6), dtype=np.int64),
     )
     lowered = np.zeros(longest + 4 * int(PAD), dtype=np.uint8)
     mask_B8 = np.zeros((longest // int(BLOCK) + 3, 8), dtype=np.uint64)
@@ -115,7 +136,7 @@ def _words(  # type: ignore[no-untyped-def]
     word_offsets_N1,
     newline_K,
     newline_offsets_N1,
-    counts_N4,
+    counts_N6,
 ):
     tail = np.zeros(64, dtype=np.uint8)
     num_words = Z
@@ -126,9 +147,9 @@ def _words(  # type: ignore[no-untyped-def]
         blocks = (size + LAST) >> SIX
         ascii_only = _classify(values, begin, size, lowered, mask_B8, tail)
         if not ascii_only:
-            counts_N4[n, 2] = _patch(size, blocks, table, lowered, mask_B8)
+            _patch(size, blocks, table, lowered, mask_B8, counts_N6[n])
         first = num_words
-        num_words = _bounds(size, blocks, mask_B8, start_W, length_W, num_words, counts_N4[n])
+        num_words = _bounds(size, blocks, mask_B8, start_W, length_W, num_words, counts_N6[n])
         num_newlines = _newlines(blocks, mask_B8, newline_K, num_newlines)
         _hashes(lowered, ascii_only, start_W, length_W, chars_W, hash_W, first, num_words)
         word_offsets_N1[n + ONE] = np.int64(num_words)
@@ -174,61 +195,149 @@ def _set(mask_B8, position, count, kind):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _class_and_size(lowered, position, table):  # type: ignore[no-untyped-def]
-    """Returns (class, bytes) of the character whose lead byte is at `position`, and lowers it in place."""
-    p = PAD + position
-    c0, c1 = np.uint64(lowered[p]), np.uint64(lowered[p + ONE]) & LAST
-    if c0 < np.uint64(0xE0):
-        entry = table[(c0 & np.uint64(0x1F)) << SIX | c1]
-        lowered[p], lowered[p + ONE] = np.uint8(entry), np.uint8(entry >> np.uint32(8))
-        return np.uint64(entry >> np.uint32(24)), TWO
-    c2 = np.uint64(lowered[p + TWO]) & LAST
-    if c0 < np.uint64(0xF0):
-        entry = table[(c0 & np.uint64(0x0F)) << np.uint64(12) | c1 << SIX | c2]
-    else:
-        c3 = np.uint64(lowered[p + THREE]) & LAST
-        code_point = (c0 & np.uint64(7)) << np.uint64(18) | c1 << np.uint64(12) | c2 << SIX | c3
-        p += ONE
-        if code_point >= np.uint64(CODE_POINTS):
-            if code_point < np.uint64(0x40000):
-                return np.uint64(WORD | IDEOGRAPH | SPACELESS), np.uint64(4)
-            selector = code_point - np.uint64(0xE0100) < np.uint64(0xF0)
-            return np.uint64(EXTEND) if selector else Z, np.uint64(4)
-        entry = table[code_point]
+def _two_bytes(lowered, p, table):  # type: ignore[no-untyped-def]
+    """Returns the class of the character of two bytes at lowered[p], and lowers it in place."""
+    entry = table[(np.uint64(lowered[p]) & np.uint64(0x1F)) << SIX | np.uint64(lowered[p + ONE]) & LAST]
     lowered[p], lowered[p + ONE] = np.uint8(entry), np.uint8(entry >> np.uint32(8))
-    lowered[p + TWO] = np.uint8(entry >> np.uint32(16))
-    return np.uint64(entry >> np.uint32(24)), THREE if c0 < np.uint64(0xF0) else np.uint64(4)
+    return np.uint64(entry >> np.uint32(24))
 
 
 @kernel
-def _patch(size, blocks, table, lowered, mask_B8):  # type: ignore[no-untyped-def]
-    """Adds the characters above ASCII to the masks; returns how many are of scripts without spaces."""
-    spaceless = Z
+def _three_bytes(lowered, p, table):  # type: ignore[no-untyped-def]
+    """Returns the class of the character of three bytes at lowered[p], and lowers it in place.
+
+    One that splits words has its continuation bytes, else its class is 0: so invalid UTF-8 has no more words
+    than half its bytes, which is the room there is.
+    """
+    c1, c2 = np.uint64(lowered[p + ONE]), np.uint64(lowered[p + TWO])
+    entry = table[(np.uint64(lowered[p]) & np.uint64(0x0F)) << np.uint64(12) | (c1 & LAST) << SIX | c2 & LAST]
+    kind = np.uint64(entry >> np.uint32(24))
+    if kind & SPLITS and (c1 & TOP_TWO != TOP or c2 & TOP_TWO != TOP):
+        return Z
+    lowered[p], lowered[p + ONE] = np.uint8(entry), np.uint8(entry >> np.uint32(8))
+    lowered[p + TWO] = np.uint8(entry >> np.uint32(16))
+    return kind
+
+
+@kernel
+def _four_bytes(lowered, p, table):  # type: ignore[no-untyped-def]
+    """Returns the class of the character of four bytes at lowered[p], and lowers it in place; see above."""
+    code_point = (np.uint64(lowered[p]) & np.uint64(7)) << np.uint64(18)
+    whole = True
+    for i in range(ONE, np.uint64(4)):
+        byte = np.uint64(lowered[p + i])
+        code_point |= (byte & LAST) << SIX * (THREE - i)
+        whole &= byte & TOP_TWO == TOP
+    if code_point >= np.uint64(CODE_POINTS):
+        if code_point < np.uint64(0x40000):
+            return np.uint64(WORD | IDEOGRAPH | SPACELESS) if whole else Z
+        return np.uint64(EXTEND) if code_point - np.uint64(0xE0100) < np.uint64(0xF0) else Z
+    entry = table[code_point]
+    kind = np.uint64(entry >> np.uint32(24))
+    if kind & SPLITS and not whole:
+        return Z
+    for i in range(THREE):
+        lowered[p + ONE + i] = np.uint8(entry >> np.uint32(i << THREE))
+    return kind
+
+
+@kernel
+def _whole_han(mask_B8, b):  # type: ignore[no-untyped-def]
+    """Returns the Han leads of block b that two continuation bytes follow."""
+    leads, after = mask_B8[b, LEADS], mask_B8[b + ONE, LEADS]
+    followed = leads >> ONE | after << LAST | leads >> TWO | after << np.uint64(62)
+    return mask_B8[b, HAN] & ~followed
+
+
+@kernel
+def _patch(size, blocks, table, lowered, mask_B8, counts_6):  # type: ignore[no-untyped-def]
+    """Adds the characters above ASCII to the masks and counts those of scripts without spaces.
+
+    Thai, Lao, Khmer and Burmese come in runs of clusters, of which these are kept: where the run ends, whether the
+    next base joins, whether the last word is a number, and where the last word begins if a killed consonant may
+    yet close the word before it (else 0).
+    """
+    end, joins, numeric, closes = NOWHERE, False, False, Z
+    ideographs, clusters, of_clusters = Z, Z, Z
     carry = Z  # Han leads in the last three bytes of the block before, moved to the high bits
     for b in range(blocks):
         row = mask_B8[b]
-        han = row[HAN]
+        han = _whole_han(mask_B8, b) if row[HAN] else Z
         if han | carry:
             row[0] |= han | han << ONE | han << TWO | carry >> LAST | carry >> np.uint64(62)
             row[BREAKS] |= han | han << THREE | carry >> np.uint64(61)
-            spaceless += count_bits(han)
+            ideographs += count_bits(han)
             carry = han
         left = row[TABLE]
+        letters, long = Z, Z  # characters of two or three bytes whose bits are still to set; those of three
         while left:
-            position = b << SIX | lowest_bit(left)
+            k = lowest_bit(left)
             left &= left - ONE
-            bits, count = _class_and_size(lowered, position, table)
-            if bits:
-                spaceless += bits >> TWO & ONE
+            p = PAD + (b << SIX | k)
+            if lowered[p] < 0xE0:
+                bits, count = _two_bytes(lowered, p, table), TWO
+            elif lowered[p] < 0xF0:
+                bits, count = _three_bytes(lowered, p, table), THREE
+            else:
+                bits, count = _four_bytes(lowered, p, table), np.uint64(4)
+            if bits == np.uint64(WORD):
+                letters |= ONE << k
+                long |= (count & ONE) << k
+                if count == np.uint64(4):
+                    _set(mask_B8, p - PAD, count, 0)
+                continue
+            position = p - PAD
+            role = bits >> np.uint64(ROLE_SHIFT)
+            of_run = bits & SPLITS == np.uint64(SPACELESS)
+            of_clusters += np.uint64(of_run)
+            goes_on = position == end
+            extends = bits & np.uint64(EXTEND) != Z
+            if goes_on and extends or of_run and not extends:
+                number = numeric if extends else bits & np.uint64(NUMBER) != Z
+                begins = (role == np.uint64(BASE) or role == np.uint64(LEADING)) and not joins
+                if begins or not goes_on or number != numeric:
+                    if not goes_on and end != NOWHERE:
+                        _set(mask_B8, end, ONE, BREAKS)
+                    closes = position if goes_on and role == np.uint64(BASE) and not numeric else Z
+                    row[BREAKS] |= ONE << k
+                    clusters += np.uint64(not number)
+                elif closes and (role == np.uint64(KILLING) or role == np.uint64(STACKING)):
+                    mask_B8[closes >> SIX, BREAKS] &= ~(ONE << (closes & LAST))
+                    clusters -= ONE
+                    closes = Z
+                elif role != np.uint64(DOT_BELOW):
+                    closes = Z
+                letters |= ONE << k
+                long |= (count & ONE) << k
+                if number or count == np.uint64(4):
+                    _set(mask_B8, position, count, 0)
+                    _set(mask_B8, position, count if number else Z, DIGITS)
+                end, numeric = position + count, number
+                joins = role == np.uint64(LEADING) or role == np.uint64(JOINING) or role == np.uint64(STACKING)
+            elif bits:
+                ideographs += bits >> ONE & ONE
+                _add_letters(mask_B8, b, letters, long)
+                letters, long = Z, Z
                 _patch_character(mask_B8, position, count, bits)
+        _add_letters(mask_B8, b, letters, long)
+    if end != NOWHERE:
+        _set(mask_B8, end, ONE, BREAKS)
     if size & LAST:
         mask_B8[blocks - ONE, 0] &= (ONE << (size & LAST)) - ONE
-    return np.int64(spaceless)
+    counts_6[IDEOGRAPHS], counts_6[CLUSTERS] = np.int64(ideographs), np.int64(clusters)
+    counts_6[SPACELESS_CHARS] = np.int64(ideographs + of_clusters)
+
+
+@kernel
+def _add_letters(mask_B8, b, letters, long):  # type: ignore[no-untyped-def]
+    """Marks the bytes of letters whose leads in block b are given; those in `long` have three bytes."""
+    mask_B8[b, 0] |= letters | letters << ONE | long << TWO
+    mask_B8[b + ONE, 0] |= letters >> LAST | long >> np.uint64(62)
 
 
 @kernel
 def _patch_character(mask_B8, position, count, bits):  # type: ignore[no-untyped-def]
-    """Sets the mask bits of one character of a known class."""
+    """Sets the mask bits of one character of a known class that is not of a run of clusters."""
     number = bits & np.uint64(NUMBER)
     if bits & np.uint64(EXTEND):
         before = position - ONE
@@ -258,7 +367,7 @@ def _list(bits, base, out, index):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _bounds(size, blocks, mask_B8, start_W, end_W, first, counts_4):  # type: ignore[no-untyped-def]
+def _bounds(size, blocks, mask_B8, start_W, end_W, first, counts_6):  # type: ignore[no-untyped-def]
     """Writes the words' first bytes and ends (exclusive) from index `first`; returns the index after the last."""
     started, ended = first, first
     before = Z  # bit 0: the last byte of the block before is in a word
@@ -282,7 +391,8 @@ def _bounds(size, blocks, mask_B8, start_W, end_W, first, counts_4):  # type: ig
         ended = _list(ends, base, end_W, ended)
     if before:
         end_W[ended] = np.uint32(size)
-    counts_4[0], counts_4[1], counts_4[3] = np.int64(chars), np.int64(word_chars), np.int64(numbers + carry)
+    counts_6[CHARS], counts_6[WORD_CHARS] = np.int64(chars), np.int64(word_chars)
+    counts_6[NUMERIC_WORDS] = np.int64(numbers + carry)
     return started
 
 

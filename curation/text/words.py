@@ -70,22 +70,22 @@ class Words:
     @property
     def num_chars_N(self) -> NDArray[np.int64]:
         """Returns the code points of each document."""
-        return self.found.counts_N4[:, 0]
+        return self.found.counts_N6[:, 0]
 
     @property
     def word_chars_N(self) -> NDArray[np.int64]:
         """Returns the code points inside words."""
-        return self.found.counts_N4[:, 1]
+        return self.found.counts_N6[:, 1]
 
     @property
     def spaceless_chars_N(self) -> NDArray[np.int64]:
         """Returns the code points of Han, kana, Thai, Lao, Khmer and Burmese."""
-        return self.found.counts_N4[:, 2]
+        return self.found.counts_N6[:, 2]
 
     @property
     def numeric_words_N(self) -> NDArray[np.int64]:
         """Returns the words without a letter."""
-        return self.found.counts_N4[:, 3]
+        return self.found.counts_N6[:, 3]
 
     @property
     def num_words_N(self) -> NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """Words as `curation.kernels.words` defines them, character by character in Python."""
 
+import re
 import unicodedata
 
 OWN_WORD = ("CJK UNIFIED IDEOGRAPH-", "CJK COMPATIBILITY IDEOGRAPH-", "HIRAGANA ", "KATAKANA", "HALFWIDTH KATAKANA ")
@@ -13,6 +14,10 @@ OWN_WORD += (
     "TANGUT ",
 )
 SPACELESS_RUNS = ("THAI ", "LAO ", "KHMER ", "MYANMAR ")
+FOLLOWING = "ฯะาำๅๆ" + "ຯະາຳຽໆ" + "ៗៜ" + "\uaa70\ua9e6"
+BEGINS = re.compile(f"(?=[฀-\u0eff\u1000-\u109f\u1780-\u17ff\ua9e0-\ua9ff\uaa60-\uaa7f])[^\\W\\d{FOLLOWING}]")
+JOINS_NEXT = re.compile("[เ-ไເ-ໄ\u17d2\u1039]")
+CLOSES = re.compile("(?![เ-ไເ-ໄ])[^\\W\\d]\\u1037*[\\u1039\\u103a]")
 JOINERS = "\u00ad\u200c\u200d"
 
 
@@ -37,6 +42,25 @@ def is_spaceless(character: str) -> bool:
     )
 
 
+def is_run_letter(character: str) -> bool:
+    return is_letter_or_number(character) and is_spaceless(character) and not is_own_word(character)
+
+
+def clusters(run: str) -> list[str]:
+    """The clusters and numbers of a run of Thai, Lao, Khmer or Burmese, in order."""
+    pieces: list[str] = []
+    in_number = False
+    for index, character in enumerate(run):
+        number = in_number if extends(character) else unicodedata.category(character)[0] == "N"
+        begins = BEGINS.match(character) and not JOINS_NEXT.match(run[index - 1] if index else "")
+        closes = bool(pieces) and not in_number and CLOSES.match(run[index:])
+        if not pieces or number != in_number or (begins and not closes):
+            pieces.append("")
+        pieces[-1] += character
+        in_number = number
+    return pieces
+
+
 def lowered(word: str) -> str:
     """Lower case, character by character, where that keeps the number of UTF-8 bytes."""
     pairs = ((character, character.lower()) for character in word)
@@ -47,7 +71,15 @@ def words(text: str) -> list[tuple[int, str]]:
     """Returns (index of the first character, word) of each word."""
     found: list[tuple[int, str]] = []
     open_word = False
-    for index, character in enumerate(text):
+    index = 0
+    while index < len(text):
+        character = text[index]
+        if is_run_letter(character):
+            for piece in clusters(run_at(text, index)):
+                found.append((index, piece))
+                index += len(piece)
+            open_word = False
+            continue
         if is_own_word(character):
             found.append((index, character))
             open_word = False
@@ -61,7 +93,16 @@ def words(text: str) -> list[tuple[int, str]]:
             found[-1] = (found[-1][0], found[-1][1] + character)
         else:
             open_word = False
+        index += 1
     return found
+
+
+def run_at(text: str, index: int) -> str:
+    """The letters, digits, marks and joiners of a script without spaces from `index` on."""
+    end = index
+    while end < len(text) and (is_run_letter(text[end]) or extends(text[end])):
+        end += 1
+    return text[index:end]
 
 
 def has_letter(word: str) -> bool:

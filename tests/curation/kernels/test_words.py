@@ -13,9 +13,11 @@ from tests.oracles import words as oracle
 
 LETTERS = st.characters(exclude_categories=("Cs", "Cn", "Co"))
 PIECES = st.sampled_from(
-    ["a", "Word", "12", "é", "Ж", "漢", "カ", "ไท", "น้ำ", "한글", "\u0301", "\u200d", "\n", " ", "_", "🙂", "𝒳", "٣"]
+    ["a", "Word", "12", "é", "Ж", "漢", "カ", "ไ", "ท", "น้", "า", "๑", "한글", "\u0301", "\u200d", "\n", " ", "_", "🙂", "𝒳", "٣"]
 )
+BURMESE = st.text(st.sampled_from("ကမန့်္ော၁ ឯក្រា១ເດາ໑A\u200d"), max_size=60)
 TEXTS = st.one_of(
+    BURMESE,
     st.text(LETTERS, max_size=80),
     st.lists(PIECES, max_size=150).map("".join),
     st.tuples(st.sampled_from(["x", "1", "é", "漢", "ก", " "]), st.integers(55, 140)).map(
@@ -46,11 +48,13 @@ def test_words_hashes_and_counts_are_those_of_the_definition(texts):
         assert found_words(found, encoded, n) == [word.encode() for word in expected]
         assert found.hash_W[begin:end].tolist() == [oracle.word_hash(word) for word in expected]
         assert found.chars_W[begin:end].tolist() == [len(word) for word in expected]
-        assert found.counts_N4[n].tolist() == [
+        assert found.counts_N6[n].tolist() == [
             len(text),
             sum(map(len, expected)),
             sum(map(oracle.is_spaceless, text)),
             sum(not oracle.has_letter(word) for word in expected),
+            sum(map(oracle.is_own_word, text)),
+            sum(oracle.is_run_letter(word[0]) and oracle.has_letter(word) for word in expected),
         ]
         newlines = found.newline_K[found.newline_offsets_N1[n] : found.newline_offsets_N1[n + 1]]
         assert newlines.tolist() == [i for i, byte in enumerate(text.encode()) if byte == 10]
@@ -62,7 +66,7 @@ def test_bytes_that_are_not_utf8_give_words_that_depend_on_their_own_document_on
     for n in range(len(encoded)):
         alone = words(*documents(encoded[n : n + 1]))
         assert found_words(together, encoded, n) == found_words(alone, encoded[n : n + 1], 0)
-        assert together.counts_N4[n].tolist() == alone.counts_N4[0].tolist()
+        assert together.counts_N6[n].tolist() == alone.counts_N6[0].tolist()
         begin, end = together.word_offsets_N1[n : n + 2]
         assert together.hash_W[begin:end].tolist() == alone.hash_W.tolist()
 
@@ -106,3 +110,29 @@ def test_wrong_dtypes_and_offsets_are_refused_with_what_was_found():
     for offsets in ([0, 5], [3, 1], [-1, 4]):
         with pytest.raises(ValueError, match=r"expected ascending offsets in \[0, 4\]"):
             words(values, np.array(offsets, dtype=np.int64))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ภาษาไทย", "ภา ษา ไท ย"),
+        ("ເດັກນ້ອຍ", "ເດັ ກ ນ້ ອ ຍ"),
+        ("ខ្មែរ", "ខ្មែ រ"),
+        ("မြန်မာ", "မြန် မာ"),
+        ("မန္တလေး", "မန္တ လေး"),
+        ("အင်္ဂလိပ်", "အင်္ဂ လိပ်"),
+        ("ไทยABC๑๒ก", "ไท ย ABC ๑๒ ก"),
+    ],
+)
+def test_scripts_without_spaces_are_cut_into_orthographic_clusters(text, expected):
+    assert [word.decode() for word in found_words(words(*documents([text.encode()])), [text.encode()], 0)] == (
+        expected.split()
+    )
+
+
+@pytest.mark.parametrize("byte", [0xE5, 0xF0, 0xE0, 0xF8, 0xFF])
+def test_leads_without_continuation_make_no_more_words_than_there_is_room_for(byte):
+    for data in (bytes([byte]) * 2000, bytes([byte, 0xF8]) * 1000, bytes([byte, 0xBF]) * 1000):
+        found = words(*documents([data]))
+        assert found.word_offsets_N1[-1] <= len(data) // 2
+        assert (found.start_W.astype(np.int64) + found.length_W <= len(data)).all()

@@ -29,7 +29,9 @@ MAX_NGRAM = 64
 
 _PASS = 7  # permutations per pass over the shingles: the most that stay in registers on AVX2
 _LANES = 32  # shingles are padded to a multiple of this, so that the vector loop has no remainder
-_SHORT = 48  # below this many shingles insertion sort beats a radix sort's counters
+_MAX_BUCKET_BITS = 13  # 32 KiB of counters: what the first-level cache holds
+_BUCKETED = 1 << 14  # above this many shingles a radix sort is faster than buckets
+_MOVES = 16  # per shingle; more means that the top bits are not spread: a radix sort never minds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +149,7 @@ def _sketch(
         longest = max(longest, word_offsets_N1[n + 1] - word_offsets_N1[n] - ngram + 1)
     scratch = np.empty(longest, dtype=np.uint32)
     mixed = np.empty(longest + _LANES, dtype=np.uint32)
+    bucket_ends = np.empty(1 << _MAX_BUCKET_BITS, dtype=np.uint32)
     end = 0
     for n in range(word_offsets_N1.size - 1):
         words = word_hash_W[word_offsets_N1[n] : word_offsets_N1[n + 1]]
@@ -154,8 +157,7 @@ def _sketch(
         if count > 0:
             found = shingles[end : end + count]
             _fold(words, ngram, found)
-            _sort(found, scratch)
-            num_unique = _unique(found)
+            num_unique = _sorted_set(found, scratch, bucket_ends)
             _minima(_mixed(found[:num_unique], mixed), a_P, b_P, signature_NP[n])
             end += num_unique
         offsets_N1[n + 1] = end
@@ -192,18 +194,67 @@ def _fold(words: U64, ngram: int, shingles: U32) -> None:
 
 
 @kernel
-def _sort(values: U32, scratch: U32) -> None:
+def _sorted_set(values: U32, scratch: U32, bucket_ends: U32) -> int:
+    """Sorts `values` in place, moves the distinct ones to its front and returns how many there are.
+
+    Hashes are spread evenly, so one pass into buckets by their top bits leaves little for an insertion sort.
+    """
+    size = values.size
+    if size > _BUCKETED:
+        _radix_sort(values, scratch)
+        return _unique(values)
+    bits = 5
+    while bits < _MAX_BUCKET_BITS and size >> (bits - 1):
+        bits += 1
+    _into_buckets(values, scratch, bucket_ends[: 1 << bits], np.uint32(32 - bits))
+    zero, one = np.uint64(0), np.uint64(1)  # Numba tests signed indices for being negative
+    last = scratch[zero]
+    values[zero] = last
+    kept, moves = one, zero
+    for i in range(one, np.uint64(size)):
+        value = scratch[i]
+        if value > last:
+            values[kept] = last = value
+            kept += one
+        elif value < last:
+            j = kept
+            while j and values[j - one] > value:
+                j -= one
+            if j and values[j - one] == value:
+                continue
+            moves += kept - j
+            if moves > np.uint64(_MOVES * size):
+                values[:] = scratch[:size]
+                _radix_sort(values, scratch)
+                return _unique(values)
+            k = kept
+            while k > j:
+                values[k] = values[k - one]
+                k -= one
+            values[j] = value
+            kept += one
+    return np.int64(kept)
+
+
+@kernel
+def _into_buckets(values: U32, target: U32, bucket_ends: U32, shift: np.uint32) -> None:
+    """Writes `values` to `target`, ordered by their bits from `shift` on."""
+    bucket_ends[:] = 0
+    for value in values:
+        bucket_ends[value >> shift] += np.uint32(1)
+    total = np.uint32(0)
+    for bucket in range(bucket_ends.size):
+        total, bucket_ends[bucket] = np.uint32(total + bucket_ends[bucket]), total
+    for value in values:
+        at = bucket_ends[value >> shift]
+        target[at] = value
+        bucket_ends[value >> shift] = np.uint32(at + np.uint32(1))
+
+
+@kernel
+def _radix_sort(values: U32, scratch: U32) -> None:
     """Sorts uint32 in place; never quadratic, whatever the text (LSD radix sort, 4 passes of 8 bits)."""
     size = values.size
-    if size < _SHORT:
-        for i in range(1, size):
-            value = values[i]
-            j = i
-            while j > 0 and values[j - 1] > value:
-                values[j] = values[j - 1]
-                j -= 1
-            values[j] = value
-        return
     counts = np.zeros((4, 256), dtype=np.int64)
     for value in values:
         counts[0, value & np.uint32(255)] += 1

@@ -77,7 +77,7 @@ def test_signatures_are_those_of_datasketch_bit_for_bit(documents, seed):
         assert np.array_equal(peer.hashvalues, signature_H)
 
 
-@pytest.mark.parametrize("count", [1, 2, 31, 32, 33, 47, 48, 49, 63, 64, 65, 255, 256, 257, 3000])
+@pytest.mark.parametrize("count", [1, 2, 31, 32, 33, 47, 48, 49, 63, 64, 65, 255, 256, 257, 3000, 16384, 16385])
 def test_padding_and_both_sorts_change_nothing_at_their_edges(count):
     words = np.random.default_rng(count).integers(0, 2**64, count + 4, dtype=np.uint64).tolist()
     found = sketch_of([words], num_permutations=7)
@@ -85,6 +85,20 @@ def test_padding_and_both_sorts_change_nothing_at_their_edges(count):
     affine = list(zip(*(part.tolist() for part in permutations(7, seed=1)), strict=True))
     assert shingles_of(found) == [expected]
     assert found.signature_NH[0].tolist() == oracle.signature(expected, affine)
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=300), st.integers(0, 31))
+def test_shingles_whose_top_bits_are_alike_are_sorted_as_any_others(numbers, shift):
+    values = np.array(numbers, dtype=np.uint32) >> np.uint32(shift)
+    expected = sorted(set(values.tolist()))
+    count = minhash._sorted_set(values, np.empty_like(values), np.empty(1 << minhash._MAX_BUCKET_BITS, np.uint32))
+    assert values[:count].tolist() == expected
+
+
+def test_a_text_made_to_share_all_top_bits_takes_no_quadratic_time():
+    values = np.arange(minhash._BUCKETED, 0, -1, dtype=np.uint32)
+    count = minhash._sorted_set(values, np.empty_like(values), np.empty(1 << minhash._MAX_BUCKET_BITS, np.uint32))
+    assert values[:count].tolist() == list(range(1, minhash._BUCKETED + 1)), "the moves ran out: a radix sort did it"
 
 
 def test_a_document_shorter_than_a_shingle_has_none_and_an_empty_signature():

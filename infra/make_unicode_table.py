@@ -1,4 +1,5 @@
-"""Writes curation/kernels/unicode.npz: word class and lower case of every code point below U+20000.
+"""Writes curation/kernels/unicode.npz: word class, lower case and simplified form of every code point
+below U+20000.
 
 The table is committed, so that words are the same on every Python (each ships another Unicode version).
 Run with the newest supported Python: `python infra/make_unicode_table.py`. U+20000 and above need no
@@ -15,6 +16,7 @@ from curation.kernels.unicode import (
     BASE,
     CODE_POINTS,
     DOT_BELOW,
+    DROPPED,
     EXTEND,
     IDEOGRAPH,
     JOINING,
@@ -79,16 +81,35 @@ def lower_of(code_point: int) -> int:
     return ord(lower) if same_size else code_point
 
 
+def simplified_of(code_point: int) -> int:
+    """Returns what datatrove's `simplify_text` makes of a character, if that is one character or none.
+
+    What would become several (Hangul, a few two-part vowels) keeps its form: in normalised text (NFC) this is the
+    same distinction. Final sigma becomes sigma, which `str.lower` leaves to the letters around it.
+    """
+    if 0xD800 <= code_point < 0xE000:
+        return code_point
+    lower = chr(code_point).lower()
+    letters = [c for c in unicodedata.normalize("NFD", lower) if unicodedata.category(c) != "Mn"]
+    if not letters:
+        return DROPPED
+    simple = letters[0] if len(letters) == 1 else lower if len(lower) == 1 else chr(code_point)
+    return ord("0") if unicodedata.category(simple) == "Nd" else ord({"ς": "σ"}.get(simple, simple))
+
+
 def main() -> None:
     """Writes the table run-length encoded (a few KB)."""
     classes = np.array([class_of(code_point) for code_point in range(CODE_POINTS)], dtype=np.uint8)
     starts = np.flatnonzero(np.diff(classes, prepend=255)).astype(np.int32)
     lower = np.array([lower_of(code_point) for code_point in range(CODE_POINTS)], dtype=np.int32)
     upper = np.flatnonzero(lower != np.arange(CODE_POINTS)).astype(np.int32)
+    simplified = np.array([simplified_of(code_point) for code_point in range(CODE_POINTS)], dtype=np.uint32)
+    changed = np.flatnonzero(simplified != np.arange(CODE_POINTS)).astype(np.int32)
     version = np.frombuffer(unicodedata.unidata_version.encode(), dtype=np.uint8)
     columns = {"run_start": starts, "run_class": classes[starts], "upper": upper, "lower": lower[upper]}
+    columns |= {"simplified_from": changed, "simplified_to": simplified[changed]}
     np.savez_compressed(OUTPUT, allow_pickle=False, unicode_version=version, **columns)
-    sys.stdout.write(f"{OUTPUT}: {starts.size} runs, {upper.size} letters with a lower case\n")
+    sys.stdout.write(f"{OUTPUT}: {starts.size} runs, {upper.size} letters with a lower case, {changed.size} simplified\n")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ the consonant joins it. JOINING: so does the consonant after Khmer's coeng. STAC
 may stand between consonant and asat. 0: stays with what is before it.
 """
 
+DROPPED = 0xFFFFFFFF  # in `simplified_table`: a diacritic
+
 Table = NDArray[np.uint32]
 
 
@@ -45,6 +47,19 @@ def unicode_table() -> Table:
         lower = np.arange(CODE_POINTS, dtype=np.uint32)
         lower[stored["upper"]] = stored["lower"]
     table: Table = classes << np.uint32(24) | _utf8_bytes(lower)
+    table.setflags(write=False)
+    return table
+
+
+@functools.cache
+def simplified_table() -> Table:
+    """Returns uint32 (CODE_POINTS,): the code point that FineWeb's simplification makes of each; DROPPED: none.
+
+    That is the lower case without its diacritics, where this is one character, and `0` for every digit. Read-only.
+    """
+    with np.load(Path(__file__).with_name("unicode.npz"), allow_pickle=False) as stored:
+        table: Table = np.arange(CODE_POINTS, dtype=np.uint32)
+        table[stored["simplified_from"]] = stored["simplified_to"]
     table.setflags(write=False)
     return table
 

@@ -421,9 +421,7 @@ def _hashes(lowered, ascii_only, start_W, length_W, chars_W, hash_W, first, last
         size = PAD + np.uint64(length_W[j]) - p
         length_W[j] = np.uint32(size)
         if size <= SIXTEEN:
-            shift = BLOCK - (size << THREE) if size < EIGHT else Z
-            head = load_u64(lowered, p) << shift
-            tail = load_u64(lowered, p + size - EIGHT) >> shift
+            head, tail = _head_and_tail(lowered, p, size)
             hash_W[j] = multiply(head ^ SEED_LOW, tail ^ SEED_HIGH ^ size)
             chars_W[j] = np.uint32(size)
             if not ascii_only:
@@ -432,6 +430,22 @@ def _hashes(lowered, ascii_only, start_W, length_W, chars_W, hash_W, first, last
                 chars_W[j] = np.uint32(size - _continuations(head) - extra)
         else:
             hash_W[j], chars_W[j] = _long_word(lowered, p, size)
+
+
+@kernel
+def hash_of_word(padded, p, size):  # type: ignore[no-untyped-def]
+    """Returns the hash of `size` bytes of a word from `p`; eight bytes before and after are readable."""
+    if size > SIXTEEN:
+        return _long_word(padded, p, size)[0]
+    head, tail = _head_and_tail(padded, p, size)
+    return multiply(head ^ SEED_LOW, tail ^ SEED_HIGH ^ size)
+
+
+@kernel
+def _head_and_tail(padded, p, size):  # type: ignore[no-untyped-def]
+    """Returns the first and the last eight bytes of a word of at most 16; what is beyond a shorter one is cut off."""
+    shift = BLOCK - (size << THREE) if size < EIGHT else Z
+    return load_u64(padded, p) << shift, load_u64(padded, p + size - EIGHT) >> shift
 
 
 @kernel

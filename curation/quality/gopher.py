@@ -49,7 +49,7 @@ QUALITY = (
     "bullet_line_fraction",
     "ellipsis_line_fraction",
 )
-LINE_SIGNALS = ("bullet_line_fraction", "ellipsis_line_fraction")
+SPACED_ONLY = ("mean_word_length", "num_stop_words")
 DUPLICATES = (
     "dup_line_fraction",
     "dup_paragraph_fraction",
@@ -63,7 +63,9 @@ NGRAM_SIGNALS = tuple(f"{'top' if n <= TOP_NGRAM else 'dup'}_{n}gram_char_fracti
 class GopherQuality:
     """Adds the eight signals of `QUALITY` (float64); 0 where there are no words or lines to divide by.
 
-    Those of words are null where the script does not separate words by spaces.
+    Words are counted as `curation.text.words` estimates them, so that counts mean something in scripts without
+    spaces too. Two signals are null there: `mean_word_length`, as it would only give back the estimate's constant,
+    and `num_stop_words`, as no list of single characters or clusters is a list of words.
     """
 
     stop_words: tuple[str, ...] = key(ENGLISH_STOP_WORDS, "words of which the distinct ones present are counted")
@@ -79,19 +81,20 @@ class GopherQuality:
         counts = quality_counts(
             words.values, words.offsets_N1, words.found, stop_words=self.stop_words, bullets=self.bullets
         ).astype(np.float64)
-        per_word = np.maximum(words.num_words_N, 1)
+        num_words = words.estimated_words_N
+        per_word = np.maximum(num_words, 1)
         per_line = np.maximum(counts[:, LINES], 1)
         signals = {
-            "num_words": words.num_words_N.astype(np.float64),
+            "num_words": num_words,
             "mean_word_length": words.word_chars_N / per_word,
             "symbol_word_ratio_hash": counts[:, SYMBOL_HASH] / per_word,
             "symbol_word_ratio_ellipsis": counts[:, ELLIPSIS] / per_word,
-            "alpha_word_fraction": (words.num_words_N - words.numeric_words_N) / per_word,
+            "alpha_word_fraction": np.maximum(num_words - words.numeric_words_N, 0) / per_word,
             "num_stop_words": counts[:, STOP_WORDS],
             "bullet_line_fraction": counts[:, BULLET_LINES] / per_line,
             "ellipsis_line_fraction": counts[:, ELLIPSIS_LINES] / per_line,
         }
-        not_applicable = dict.fromkeys(set(QUALITY) - set(LINE_SIGNALS), ~words.is_spaced_N)
+        not_applicable = dict.fromkeys(SPACED_ONLY, ~words.is_spaced_N)
         return add_signals(batch, signals, null=not_applicable)
 
 
@@ -100,7 +103,7 @@ class GopherRepetition:
     """Adds shares of duplicate lines and paragraphs and of frequent and repeated n-grams (13, float64).
 
     Character shares are of the document's code points. Those of n-grams are null where the script does not
-    separate words by spaces.
+    separate words by spaces: the paper's bounds are for n words, and n characters or clusters repeat more often.
     """
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:

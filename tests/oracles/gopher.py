@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from tests.oracles.words import has_letter, lowered, words
+from tests.oracles.words import has_letter, is_own_word, is_run_letter, lowered, words
 
 SPACE = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f "
 
@@ -13,18 +13,25 @@ def lines_of(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
+def estimated_words(found: list[str]) -> int:
+    ideographs = sum(is_own_word(word[0]) for word in found)
+    clusters = sum(is_run_letter(word[0]) and has_letter(word) for word in found)
+    return round(len(found) - ideographs - clusters + ideographs / 1.7 + clusters / 2.5)
+
+
 def quality(text: str, stop_words: tuple[str, ...], bullets: tuple[str, ...]) -> dict[str, float]:
     found = [word for _, word in words(text)]
     lines = [line.strip(SPACE) for line in lines_of(text)]
-    num_words, num_lines = max(len(found), 1), max(len(lines), 1)
+    estimate = estimated_words(found)
+    num_words, num_lines = max(estimate, 1), max(len(lines), 1)
     return {
-        "num_words": len(found),
+        "num_words": estimate,
         "mean_word_length": sum(map(len, found)) / num_words,
         "symbol_word_ratio_hash": text.count("#") / num_words,
         "symbol_word_ratio_ellipsis": (text.count("...") + text.count("…")) / num_words,
         "bullet_line_fraction": sum(line.startswith(bullets) for line in lines) / num_lines,
         "ellipsis_line_fraction": sum(line.endswith(("...", "…")) for line in lines) / num_lines,
-        "alpha_word_fraction": sum(map(has_letter, found)) / num_words,
+        "alpha_word_fraction": max(estimate - sum(not has_letter(word) for word in found), 0) / num_words,
         "num_stop_words": len(set(stop_words) & {lowered(word) for word in found}),
     }
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 OWN_WORD = ("CJK UNIFIED IDEOGRAPH-", "CJK COMPATIBILITY IDEOGRAPH-", "HIRAGANA ", "KATAKANA", "HALFWIDTH KATAKANA ")
 OWN_WORD += (
@@ -109,9 +110,9 @@ def has_letter(word: str) -> bool:
     return any(unicodedata.category(character)[0] == "L" for character in word)
 
 
-def word_hash(word: str) -> int:
-    """The hash of the lower-cased bytes, in Python integers."""
-    data = lowered(word).encode()
+def word_hash(word: str, fold: Callable[[str], str] = lowered) -> int:
+    """The hash of the folded bytes, in Python integers."""
+    data = fold(word).encode()
     seed_low, mixed = 0x01E7037ED1A00B01, 0x9E3779B97F4A7C15 ^ len(data)
     if len(data) <= 16:
         shift = max(0, 64 - 8 * len(data))
@@ -132,3 +133,17 @@ def _eight(data: bytes, at: int) -> int:
 def _multiply(left: int, right: int) -> int:
     product = left * right
     return (product ^ product >> 64) & (2**64 - 1)
+
+
+def simplified(word: str) -> str:
+    """What FineWeb compares of a word: lower case, runs of digits as `0`, without diacritics."""
+    found = "".join(map(simplified_character, word))
+    return re.sub("0+", "0", found)
+
+
+def simplified_character(character: str) -> str:
+    low = character.lower()
+    bare = "".join(c for c in unicodedata.normalize("NFD", low) if unicodedata.category(c) != "Mn")
+    if len(bare) > 1:
+        bare = low if len(low) == 1 else character
+    return "0" if bare and unicodedata.category(bare) == "Nd" else bare.replace("ς", "σ")

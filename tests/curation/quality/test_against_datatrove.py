@@ -50,7 +50,7 @@ def compared(corpora):
     batch = GopherRepetition()(GopherQuality()(pa.record_batch({"text": pa.array(texts, pa.string())})))
     names = [name for name in batch.schema.names if name.startswith("signal.")]
     signals = {name.removeprefix("signal."): batch[name].to_numpy(zero_copy_only=False) for name in names}
-    spaced = ~np.isnan(signals["num_words"])
+    spaced = ~np.isnan(signals["mean_word_length"])
     assert spaced.sum() > 1100
     kept = [verdict for verdict, is_spaced in zip(verdicts, spaced, strict=True) if is_spaced]
     return kept, {name: values[spaced] for name, values in signals.items()}

@@ -12,7 +12,7 @@ from tests.oracles import gopher as oracle
 
 BULLETS = ("•", "-")
 PIECES = st.sampled_from(
-    ["a ", "b ", "c ", "The ", "of ", "é ", "Ж", "12 ", "\n", "\n\n", "...", "…", "#", "- x", " • y", "\t", "\r\n"]
+    ["a ", "b ", "c ", "漢", "ไท ", "The ", "of ", "é ", "Ж", "12 ", "\n", "\n\n", "...", "…", "#", "- x", " • y", "\t", "\r\n"]
 )
 TEXTS = st.one_of(
     st.lists(PIECES, max_size=200).map("".join),
@@ -39,14 +39,24 @@ def test_signals_are_those_of_the_definition(texts):
             assert value is None or value == expected[name], (name, text)
 
 
-def test_words_of_scripts_without_spaces_have_no_word_signals_but_keep_those_of_lines():
-    (row,) = signals(GopherQuality(), "これは日本語の文です。\n- 箇条書き")
+def test_scripts_without_spaces_have_estimated_words_and_no_signal_that_would_mean_nothing():
+    (row,) = signals(GopherQuality(), "これは日本語の文です。\n- 箇条書き 12 #")
     assert row.pop("bullet_line_fraction") == 0.5
     assert row.pop("ellipsis_line_fraction") == 0.0
-    assert set(row.values()) == {None}
+    assert row.pop("num_words") == round(14 / 1.7 + 1)
+    assert row.pop("alpha_word_fraction") == 8 / 9
+    assert row.pop("symbol_word_ratio_hash") == 1 / 9
+    assert row.pop("symbol_word_ratio_ellipsis") == 0.0
+    assert row == {"mean_word_length": None, "num_stop_words": None}
     (row,) = signals(GopherRepetition(), "ที่นี่\nที่นี่")
     assert [row[name] for name in NGRAM_SIGNALS] == [None] * 9
     assert row["dup_line_fraction"] == 0.5
+
+
+def test_a_thai_sentence_has_about_as_many_words_as_a_reader_counts():
+    text = "มนุษย์ทั้งหลายเกิดมามีอิสระและเสมอภาคกันในเกียรติศักดิ์และสิทธิ ต่างมีเหตุผลและมโนธรรม"
+    (row,) = signals(GopherQuality(), text)
+    assert 15 <= row["num_words"] <= 25, "16 words by pythainlp 5.4.0 (newmm)"
 
 
 def test_a_hundred_times_the_same_five_words_repeat_in_all_but_the_first_place():

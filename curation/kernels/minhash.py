@@ -1,37 +1,38 @@
-"""MinHash signatures of word shingles, 32-bit affine scheme.
+"""MinHash signatures of word and character shingles, in datasketch's affine schemes.
 
-A shingle is `ngram` consecutive 64-bit word hashes folded to 32 bits. Each of H permutations of the
-32-bit numbers is `a * mix(shingle) + b mod 2^32` with odd `a`, after MurmurHash3's finalizer `mix`: the
-scheme `affine32` of datasketch 2.0, exact by construction (a Mersenne-prime family in uint64 is not:
-it wraps modulo 2^64 first). Only running minima are kept, never a shingles x permutations matrix.
+Each of H permutations of the 32-bit numbers is `a * mix(shingle) + b mod 2^32` with odd `a`, after MurmurHash3's
+finalizer `mix`: the scheme `affine32` of datasketch 2.0, exact by construction (a Mersenne-prime family in uint64
+is not: it wraps modulo 2^64 first). `affine64` is the same with 64 bits, for sets so large (about 100 million) that
+32-bit hashes saturate; the sets that verify links stay 32-bit. Only running minima are kept, never a shingles x
+permutations matrix.
 
 Shape letters: W words, N documents, H permutations, P permutations rounded up to a multiple of 7.
 """
 
 import functools
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curation.kernels import kernel
+from curation.kernels.shingles import MAX_BUCKET_BITS, MAX_NGRAM, fold_characters, fold_words, sorted_set
+from curation.kernels.unicode import unicode_table
 
+U8: TypeAlias = NDArray[np.uint8]
 U32: TypeAlias = NDArray[np.uint32]
 U64: TypeAlias = NDArray[np.uint64]
 I64: TypeAlias = NDArray[np.int64]
+Scheme = Literal["affine32", "affine64"]
 
 EMPTY = np.uint32(0xFFFFFFFF)
+EMPTY_64 = np.uint64(0xFFFFFFFFFFFFFFFF)
 """Every entry of a signature without shingles."""
-
-MAX_NGRAM = 64
-"""The rotations of a shingle's words are distinct up to here."""
 
 _PASS = 7  # permutations per pass over the shingles: the most that stay in registers on AVX2
 _LANES = 32  # shingles are padded to a multiple of this, so that the vector loop has no remainder
-_MAX_BUCKET_BITS = 13  # 32 KiB of counters: what the first-level cache holds
-_BUCKETED = 1 << 14  # above this many shingles a radix sort is faster than buckets
-_MOVES = 16  # per shingle; more means that the top bits are not spread: a radix sort never minds
+_HALF, _WHOLE = np.uint64(32), np.uint64(0)  # low bits left out of a 64-bit shingle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,29 +42,38 @@ class Sketches:
     Attributes:
         shingles: uint32, sorted and unique within each document.
         offsets_N1: int64, document n owns `shingles[offsets_N1[n]:offsets_N1[n + 1]]`.
-        signature_NH: uint32; rows of documents without shingles are all `EMPTY`.
+        signature_NH: uint32, or uint64 by `affine64`; rows of documents without shingles have all bits set.
     """
 
     shingles: U32
     offsets_N1: I64
-    signature_NH: U32
+    signature_NH: U32 | U64
 
 
 @functools.lru_cache(maxsize=16)
-def permutations(num: int, *, seed: int) -> tuple[U32, U32]:
-    """Returns read-only (a, b), each (num,): the permutations datasketch draws for `affine32`.
+def permutations(num: int, *, seed: int, scheme: Scheme = "affine32") -> tuple[U32, U32] | tuple[U64, U64]:
+    """Returns read-only (a, b), each (num,), uint32 or uint64: the permutations datasketch draws for a scheme.
 
     `RandomState` is NumPy's frozen generator, so a seed means the same numbers in every version.
     """
     draw = np.random.RandomState(seed)
-    a = draw.randint(0, 1 << 31, num, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
-    b = draw.randint(0, 1 << 32, num, dtype=np.uint32)
+    kind, bits = (np.uint32, 32) if scheme == "affine32" else (np.uint64, 64)
+    a = draw.randint(0, 1 << (bits - 1), num, dtype=kind) * kind(2) + kind(1)
+    b = draw.randint(0, 1 << bits, num, dtype=kind)
     a.flags.writeable = b.flags.writeable = False
     return a, b
 
 
-def sketch(word_hash_W: U64, word_offsets_N1: I64, *, ngram: int, num_permutations: int, seed: int) -> Sketches:
-    """Returns the shingle sets and MinHash signatures of N documents.
+def sketch(
+    word_hash_W: U64,
+    word_offsets_N1: I64,
+    *,
+    ngram: int,
+    num_permutations: int,
+    seed: int,
+    scheme: Scheme = "affine32",
+) -> Sketches:
+    """Returns the sets of word shingles and MinHash signatures of N documents.
 
     Args:
         word_hash_W: uint64 hash of each word.
@@ -71,31 +81,54 @@ def sketch(word_hash_W: U64, word_offsets_N1: I64, *, ngram: int, num_permutatio
         ngram: words per shingle, 1 to 64; a document with fewer words has no shingle.
         num_permutations: H.
         seed: of the permutations.
+        scheme: `affine32`, or `affine64` over the 64-bit hashes of the shingles.
 
-    Scratch memory is 12 bytes per word of the longest document beside the result.
+    Scratch memory is 12 bytes per word of the longest document beside the result; `affine64`: 20.
 
     Raises:
         ValueError: an argument has another dtype or is out of range.
     """
-    _check(word_hash_W, word_offsets_N1, ngram, num_permutations)
-    num_documents = word_offsets_N1.size - 1
-    lengths_N = np.maximum(np.diff(word_offsets_N1) - (ngram - 1), 0)
-    shingles = np.empty(int(lengths_N.sum()), dtype=np.uint32)
-    offsets_N1 = np.zeros(num_documents + 1, dtype=np.int64)
-    num_padded = -(-num_permutations // _PASS) * _PASS
-    signature_NP = np.full((num_documents, num_padded), EMPTY, dtype=np.uint32)
-    a_P, b_P = permutations(num_permutations, seed=seed)
-    _sketch(
-        word_hash_W,
-        word_offsets_N1,
-        ngram,
-        (np.resize(a_P, num_padded), np.resize(b_P, num_padded)),
-        (shingles, offsets_N1, signature_NP),
+    _check("sketch", word_hash_W, word_offsets_N1, "word hashes", np.dtype(np.uint64))
+    return _sketched(
+        (word_hash_W, np.empty(0, np.uint8), unicode_table()),
+        (word_offsets_N1, np.diff(word_offsets_N1)),
+        (ngram, num_permutations, seed, scheme),
     )
-    return Sketches(
-        shingles=shingles[: offsets_N1[-1]],
-        offsets_N1=offsets_N1,
-        signature_NH=np.ascontiguousarray(signature_NP[:, :num_permutations]),
+
+
+def sketch_characters(
+    values: U8,
+    offsets_N1: I64,
+    num_chars_N: I64,
+    *,
+    ngram: int,
+    num_permutations: int,
+    seed: int,
+    scheme: Scheme = "affine32",
+) -> Sketches:
+    """Returns the sets of character shingles and MinHash signatures of N documents.
+
+    Args:
+        values: UTF-8 of all documents.
+        offsets_N1: int64 ascending; document n is `values[offsets_N1[n] : offsets_N1[n + 1]]`.
+        num_chars_N: int64, the bytes of each document that are no continuation bytes, as `words` counts them.
+        ngram: characters per shingle, 1 to 64; a document with fewer has no shingle.
+        num_permutations: H.
+        seed: of the permutations.
+        scheme: as for `sketch`.
+
+    Scratch memory is 12 bytes per character of the longest document beside the result; `affine64`: 20.
+
+    Raises:
+        ValueError: an argument has another dtype or is out of range.
+    """
+    _check("sketch_characters", values, offsets_N1, "bytes", np.dtype(np.uint8))
+    if num_chars_N.dtype != np.int64 or (num_chars_N != _num_leads(values, offsets_N1)).any():
+        raise ValueError("num_chars_N: expected the bytes that begin a character, found other counts")
+    return _sketched(
+        (np.empty(0, np.uint64), values, unicode_table()),
+        (offsets_N1, num_chars_N),
+        (ngram, num_permutations, seed, scheme),
     )
 
 
@@ -123,42 +156,92 @@ def sign(shingles: U32, offsets_N1: I64, *, num_permutations: int, seed: int) ->
     return np.ascontiguousarray(signature_NP[:, :num_permutations])
 
 
-def _check(word_hash_W: U64, word_offsets_N1: I64, ngram: int, num_permutations: int) -> None:
-    if word_hash_W.dtype != np.uint64 or word_offsets_N1.dtype != np.int64 or word_offsets_N1.size == 0:
-        raise ValueError(
-            "sketch: expected uint64 word hashes and at least one int64 offset, found "
-            f"{word_hash_W.dtype} and {word_offsets_N1.size} {word_offsets_N1.dtype}"
-        )
-    if word_offsets_N1[0] < 0 or word_offsets_N1[-1] > word_hash_W.size or (np.diff(word_offsets_N1) < 0).any():
-        raise ValueError(f"sketch: expected ascending offsets into {word_hash_W.size} words")
+def _sketched(source: tuple[U64, U8, U32], extent: tuple[I64, I64], settings: tuple[int, int, int, Scheme]) -> Sketches:
+    """Returns the sketches of documents; `extent`: where each one begins, and its words or characters."""
+    ngram, num_permutations, seed, scheme = settings
     if not 1 <= ngram <= MAX_NGRAM:
         raise ValueError(f"ngram: expected 1 to {MAX_NGRAM}, found {ngram}")
     if num_permutations < 1:
         raise ValueError(f"num_permutations: expected at least 1, found {num_permutations}")
+    begin_N1, units_N = extent
+    lengths_N = np.maximum(units_N - (ngram - 1), 0)
+    shingles = np.empty(int(lengths_N.sum()), dtype=np.uint32)
+    offsets_N1 = np.zeros(lengths_N.size + 1, dtype=np.int64)
+    num_padded = -(-num_permutations // _PASS) * _PASS
+    wide = scheme == "affine64"
+    signature_NP = np.full((lengths_N.size, num_padded), EMPTY_64 if wide else EMPTY)
+    a_P, b_P = (np.resize(part, num_padded) for part in permutations(num_permutations, seed=seed, scheme=scheme))
+    narrow_NP = np.empty((0, 0), np.uint32) if wide else signature_NP
+    narrow = (np.empty(0, np.uint32), np.empty(0, np.uint32)) if wide else (a_P, b_P)
+    _sketch(source, begin_N1, lengths_N, ngram, narrow, (shingles, offsets_N1, narrow_NP))
+    if wide:
+        _sketch_64(source, begin_N1, lengths_N, ngram, (a_P, b_P), signature_NP)
+    return Sketches(
+        shingles=shingles[: offsets_N1[-1]],
+        offsets_N1=offsets_N1,
+        signature_NH=np.ascontiguousarray(signature_NP[:, :num_permutations]),
+    )
+
+
+def _check(where: str, values: U64 | U8, offsets_N1: I64, what: str, dtype: "np.dtype[np.generic]") -> None:
+    if values.dtype != dtype or offsets_N1.dtype != np.int64 or offsets_N1.size == 0:
+        raise ValueError(
+            f"{where}: expected {dtype} {what} and at least one int64 offset, found "
+            f"{values.dtype} and {offsets_N1.size} {offsets_N1.dtype}"
+        )
+    if offsets_N1[0] < 0 or offsets_N1[-1] > values.size or (np.diff(offsets_N1) < 0).any():
+        raise ValueError(
+            f"{where}: expected ascending offsets into {values.size} {what.split()[-1].replace('hashes', 'words')}"
+        )
+
+
+@kernel
+def _num_leads(values: U8, offsets_N1: I64) -> I64:
+    """Returns int64 (N,): the bytes of each document that are no continuation bytes."""
+    num_N = np.zeros(offsets_N1.size - 1, dtype=np.int64)
+    for n in range(num_N.size):
+        for byte in values[offsets_N1[n] : offsets_N1[n + 1]]:
+            num_N[n] += byte & np.uint8(0xC0) != np.uint8(0x80)
+    return num_N
+
+
+@kernel
+def _fold(source: tuple[U64, U8, U32], begin: int, end: int, ngram: int, shift: np.uint64, shingles: U32 | U64) -> None:
+    """Writes the shingles of one document; `source` = (word hashes, bytes, table), one of the first two empty."""
+    word_hash_W, values, table = source
+    if values.size:
+        fold_characters(values, begin, end, table, ngram, shift, shingles)
+    else:
+        fold_words(word_hash_W[begin:end], ngram, shift, shingles)
 
 
 @kernel
 def _sketch(
-    word_hash_W: U64, word_offsets_N1: I64, ngram: int, permutations_P: tuple[U32, U32], out: tuple[U32, I64, U32]
+    source: tuple[U64, U8, U32],
+    begin_N1: I64,
+    lengths_N: I64,
+    ngram: int,
+    permutations_P: tuple[U32, U32],
+    out: tuple[U32, I64, U32],
 ) -> None:
-    """Fills `out` = (shingles, offsets_N1, signature_NP), document by document."""
+    """Fills `out` = (shingles, offsets_N1, signature_NP), document by document; no permutations: no signature."""
     a_P, b_P = permutations_P
     shingles, offsets_N1, signature_NP = out
     longest = 0
-    for n in range(word_offsets_N1.size - 1):
-        longest = max(longest, word_offsets_N1[n + 1] - word_offsets_N1[n] - ngram + 1)
+    for length in lengths_N:
+        longest = max(longest, length)
     scratch = np.empty(longest, dtype=np.uint32)
     mixed = np.empty(longest + _LANES, dtype=np.uint32)
-    bucket_ends = np.empty(1 << _MAX_BUCKET_BITS, dtype=np.uint32)
+    bucket_ends = np.empty(1 << MAX_BUCKET_BITS, dtype=np.uint32)
     end = 0
-    for n in range(word_offsets_N1.size - 1):
-        words = word_hash_W[word_offsets_N1[n] : word_offsets_N1[n + 1]]
-        count = words.size - ngram + 1
+    for n in range(lengths_N.size):
+        count = lengths_N[n]
         if count > 0:
             found = shingles[end : end + count]
-            _fold(words, ngram, found)
-            num_unique = _sorted_set(found, scratch, bucket_ends)
-            _minima(_mixed(found[:num_unique], mixed), a_P, b_P, signature_NP[n])
+            _fold(source, begin_N1[n], begin_N1[n + 1], ngram, _HALF, found)
+            num_unique = sorted_set(found, scratch, bucket_ends)
+            if a_P.size:
+                _minima(_mixed(found[:num_unique], mixed), a_P, b_P, signature_NP[n])
             end += num_unique
         offsets_N1[n + 1] = end
 
@@ -177,116 +260,34 @@ def _sign(shingles: U32, offsets_N1: I64, permutations_P: tuple[U32, U32], signa
 
 
 @kernel
-def _fold(words: U64, ngram: int, shingles: U32) -> None:
-    """Writes one 32-bit shingle per window of `ngram` words: a rolling hash of rotations, then one multiply.
-
-    Word k of a window is rotated by 13 * (ngram - 1 - k) mod 64, distinct for ngram <= 64, so order counts.
-    """
-    leave = np.uint64((13 * (ngram - 1)) % 64)
-    back = np.uint64((64 - (13 * (ngram - 1)) % 64) % 64)
-    state = np.uint64(0)
-    for k in range(ngram - 1):
-        state = ((state << np.uint64(13)) | (state >> np.uint64(51))) ^ words[k]
-    for j in range(shingles.size):
-        state = ((state << np.uint64(13)) | (state >> np.uint64(51))) ^ words[j + ngram - 1]
-        shingles[j] = np.uint32((state * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32))
-        state ^= (words[j] << leave) | (words[j] >> back)
-
-
-@kernel
-def _sorted_set(values: U32, scratch: U32, bucket_ends: U32) -> int:
-    """Sorts `values` in place, moves the distinct ones to its front and returns how many there are.
-
-    Hashes are spread evenly, so one pass into buckets by their top bits leaves little for an insertion sort.
-    """
-    size = values.size
-    if size > _BUCKETED:
-        _radix_sort(values, scratch)
-        return _unique(values)
-    bits = 5
-    while bits < _MAX_BUCKET_BITS and size >> (bits - 1):
-        bits += 1
-    _into_buckets(values, scratch, bucket_ends[: 1 << bits], np.uint32(32 - bits))
-    zero, one = np.uint64(0), np.uint64(1)  # Numba tests signed indices for being negative
-    last = scratch[zero]
-    values[zero] = last
-    kept, moves = one, zero
-    for i in range(one, np.uint64(size)):
-        value = scratch[i]
-        if value > last:
-            values[kept] = last = value
-            kept += one
-        elif value < last:
-            j = kept
-            while j and values[j - one] > value:
-                j -= one
-            if j and values[j - one] == value:
-                continue
-            moves += kept - j
-            if moves > np.uint64(_MOVES * size):
-                values[:] = scratch[:size]
-                _radix_sort(values, scratch)
-                return _unique(values)
-            k = kept
-            while k > j:
-                values[k] = values[k - one]
-                k -= one
-            values[j] = value
-            kept += one
-    return np.int64(kept)
-
-
-@kernel
-def _into_buckets(values: U32, target: U32, bucket_ends: U32, shift: np.uint32) -> None:
-    """Writes `values` to `target`, ordered by their bits from `shift` on."""
-    bucket_ends[:] = 0
-    for value in values:
-        bucket_ends[value >> shift] += np.uint32(1)
-    total = np.uint32(0)
-    for bucket in range(bucket_ends.size):
-        total, bucket_ends[bucket] = np.uint32(total + bucket_ends[bucket]), total
-    for value in values:
-        at = bucket_ends[value >> shift]
-        target[at] = value
-        bucket_ends[value >> shift] = np.uint32(at + np.uint32(1))
-
-
-@kernel
-def _radix_sort(values: U32, scratch: U32) -> None:
-    """Sorts uint32 in place; never quadratic, whatever the text (LSD radix sort, 4 passes of 8 bits)."""
-    size = values.size
-    counts = np.zeros((4, 256), dtype=np.int64)
-    for value in values:
-        counts[0, value & np.uint32(255)] += 1
-        counts[1, (value >> np.uint32(8)) & np.uint32(255)] += 1
-        counts[2, (value >> np.uint32(16)) & np.uint32(255)] += 1
-        counts[3, value >> np.uint32(24)] += 1
-    for digit in range(4):
-        total = 0
-        for key in range(256):
-            total, counts[digit, key] = total + counts[digit, key], total
-    _scatter(values, scratch, counts[0], np.uint32(0))
-    _scatter(scratch[:size], values, counts[1], np.uint32(8))
-    _scatter(values, scratch, counts[2], np.uint32(16))
-    _scatter(scratch[:size], values, counts[3], np.uint32(24))
-
-
-@kernel
-def _scatter(source: U32, target: U32, starts: I64, shift: np.uint32) -> None:
-    for value in source:
-        key = (value >> shift) & np.uint32(255)
-        target[starts[key]] = value
-        starts[key] += 1
-
-
-@kernel
-def _unique(values: U32) -> int:
-    """Moves the distinct numbers of sorted, non-empty `values` to its front and returns how many there are."""
-    kept = 1
-    for i in range(1, values.size):
-        values[kept] = values[i]  # written before it is known to be new: no branch to mispredict
-        kept += values[i] != values[kept - 1]
-    return kept
+def _sketch_64(
+    source: tuple[U64, U8, U32],
+    begin_N1: I64,
+    lengths_N: I64,
+    ngram: int,
+    permutations_P: tuple[U64, U64],
+    signature_NP: U64,
+) -> None:
+    """Fills `signature_NP` from 64-bit shingles."""
+    a_P, b_P = permutations_P
+    longest = 0
+    for length in lengths_N:
+        longest = max(longest, length)
+    mixed = np.empty(longest, dtype=np.uint64)
+    for n in range(lengths_N.size):
+        count = lengths_N[n]
+        if count > 0:
+            _fold(source, begin_N1[n], begin_N1[n + 1], ngram, _WHOLE, mixed[:count])
+            for j in range(count):
+                h = mixed[j]
+                h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+                h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+                mixed[j] = h ^ (h >> np.uint64(33))
+            for p in range(a_P.size):
+                a, b, least = a_P[p], b_P[p], EMPTY_64
+                for j in range(count):
+                    least = min(least, a * mixed[j] + b)
+                signature_NP[n, p] = least
 
 
 @kernel

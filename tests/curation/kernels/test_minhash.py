@@ -10,8 +10,8 @@ from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.kernels import minhash
-from curation.kernels.minhash import _LANES, EMPTY, permutations, sign, sketch
+from curation.kernels import minhash, shingles
+from curation.kernels.minhash import _LANES, EMPTY, EMPTY_64, permutations, sign, sketch, sketch_characters
 from tests.oracles import minhash as oracle
 
 WORDS = st.lists(st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([0, 1, 2**64 - 1])), max_size=90)
@@ -19,11 +19,11 @@ DOCUMENTS = st.lists(WORDS, max_size=5)
 MAX_PERMUTATIONS = 16
 
 
-def sketch_of(documents, *, ngram=5, num_permutations=112, seed=1):
+def sketch_of(documents, *, ngram=5, num_permutations=112, seed=1, scheme="affine32"):
     offsets = np.cumsum([0, *(len(words) for words in documents)], dtype=np.int64)
     words = np.array([word for words in documents for word in words], dtype=np.uint64)
     with np.errstate(over="ignore"):  # wraps modulo 2^32 and 2^64 by definition; NumPy warns with the JIT off
-        return sketch(words, offsets, ngram=ngram, num_permutations=num_permutations, seed=seed)
+        return sketch(words, offsets, ngram=ngram, num_permutations=num_permutations, seed=seed, scheme=scheme)
 
 
 def shingles_of(found):
@@ -77,6 +77,63 @@ def test_signatures_are_those_of_datasketch_bit_for_bit(documents, seed):
         assert np.array_equal(peer.hashvalues, signature_H)
 
 
+@given(documents=DOCUMENTS, ngram=st.integers(1, 9), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=30)
+def test_signatures_by_affine64_are_those_of_the_definition_and_of_datasketch_bit_for_bit(documents, ngram, seed):
+    found = sketch_of(documents, ngram=ngram, num_permutations=9, seed=seed, scheme="affine64")
+    affine = list(zip(*(part.tolist() for part in permutations(9, seed=seed, scheme="affine64")), strict=True))
+    assert shingles_of(found) == [oracle.shingles(words, ngram) for words in documents], "sets stay 32-bit"
+    for words, signature_H in zip(documents, found.signature_NH, strict=True):
+        wide = oracle.windows(words, ngram)
+        peer = MinHash(num_perm=9, seed=seed, scheme="affine64", hashfunc=int)
+        peer.update_batch(wide)
+        assert signature_H.dtype == peer.hashvalues.dtype == np.uint64
+        assert signature_H.tolist() == peer.hashvalues.tolist() == oracle.signature_64(wide, affine)
+
+
+def of_characters(*encoded, ngram=24, num_permutations=8, seed=1, scheme="affine32"):
+    values = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    chars = np.array([sum(byte & 0xC0 != 0x80 for byte in one) for one in encoded], dtype=np.int64)
+    with np.errstate(over="ignore"):
+        return sketch_characters(
+            values, offsets, chars, ngram=ngram, num_permutations=num_permutations, seed=seed, scheme=scheme
+        )
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_categories=("Cs", "Cn", "Co")), max_size=60), max_size=4), st.integers(1, 30)
+)
+def test_character_shingles_are_those_of_the_definition(texts, ngram):
+    found = of_characters(*(text.encode() for text in texts), ngram=ngram)
+    expected = [oracle.shingles(oracle.character_hashes(text), ngram) for text in texts]
+    affine = list(zip(*(part.tolist() for part in permutations(8, seed=1)), strict=True))
+    assert shingles_of(found) == expected
+    assert found.signature_NH.tolist() == [oracle.signature(shingles, affine) for shingles in expected]
+    wide = of_characters(*(text.encode() for text in texts), ngram=ngram, scheme="affine64")
+    affine = list(zip(*(part.tolist() for part in permutations(8, seed=1, scheme="affine64")), strict=True))
+    windows = [oracle.windows(oracle.character_hashes(text), ngram) for text in texts]
+    assert wide.signature_NH.tolist() == [oracle.signature_64(found, affine) for found in windows]
+
+
+def test_characters_differ_in_case_only_where_words_would_too():
+    one, other = of_characters(
+        "Über 24 CHARACTERS of text. ".encode(), "üBER 24 characters OF TEXT. ".encode()
+    ).shingles.reshape(2, -1)
+    assert one.tolist() == other.tolist()
+
+
+@given(st.lists(st.binary(max_size=90), max_size=5), st.integers(1, 64))
+def test_characters_of_bytes_that_are_not_utf8_depend_on_their_own_document_only(encoded, ngram):
+    together = of_characters(*encoded, ngram=ngram)
+    assert shingles_of(together) == [one.shingles.tolist() for one in (of_characters(e, ngram=ngram) for e in encoded)]
+
+
+def test_a_count_of_characters_that_is_wrong_is_refused_because_memory_is_taken_by_it():
+    with pytest.raises(ValueError, match="num_chars_N: expected the bytes that begin a character, found other counts"):
+        sketch_characters(np.zeros(4, np.uint8), np.array([0, 4]), np.array([3]), ngram=2, num_permutations=8, seed=1)
+
+
 @pytest.mark.parametrize("count", [1, 2, 31, 32, 33, 47, 48, 49, 63, 64, 65, 255, 256, 257, 3000, 16384, 16385])
 def test_padding_and_both_sorts_change_nothing_at_their_edges(count):
     words = np.random.default_rng(count).integers(0, 2**64, count + 4, dtype=np.uint64).tolist()
@@ -91,14 +148,14 @@ def test_padding_and_both_sorts_change_nothing_at_their_edges(count):
 def test_shingles_whose_top_bits_are_alike_are_sorted_as_any_others(numbers, shift):
     values = np.array(numbers, dtype=np.uint32) >> np.uint32(shift)
     expected = sorted(set(values.tolist()))
-    count = minhash._sorted_set(values, np.empty_like(values), np.empty(1 << minhash._MAX_BUCKET_BITS, np.uint32))
+    count = shingles.sorted_set(values, np.empty_like(values), np.empty(1 << shingles.MAX_BUCKET_BITS, np.uint32))
     assert values[:count].tolist() == expected
 
 
 def test_a_text_made_to_share_all_top_bits_takes_no_quadratic_time():
-    values = np.arange(minhash._BUCKETED, 0, -1, dtype=np.uint32)
-    count = minhash._sorted_set(values, np.empty_like(values), np.empty(1 << minhash._MAX_BUCKET_BITS, np.uint32))
-    assert values[:count].tolist() == list(range(1, minhash._BUCKETED + 1)), "the moves ran out: a radix sort did it"
+    values = np.arange(shingles.BUCKETED, 0, -1, dtype=np.uint32)
+    count = shingles.sorted_set(values, np.empty_like(values), np.empty(1 << shingles.MAX_BUCKET_BITS, np.uint32))
+    assert values[:count].tolist() == list(range(1, shingles.BUCKETED + 1)), "the moves ran out: a radix sort did it"
 
 
 def test_a_document_shorter_than_a_shingle_has_none_and_an_empty_signature():
@@ -106,6 +163,8 @@ def test_a_document_shorter_than_a_shingle_has_none_and_an_empty_signature():
     assert np.diff(found.offsets_N1).tolist() == [0, 0, 1, 0]
     assert (found.signature_NH[[0, 1, 3]] == EMPTY).all()
     assert not (found.signature_NH[2] == EMPTY).all()
+    wide = sketch_of([[], [1, 2, 3, 4, 5]], scheme="affine64")
+    assert (wide.signature_NH == EMPTY_64).all(axis=1).tolist() == [True, False]
 
 
 def test_no_documents_give_arrays_of_no_documents():

@@ -13,7 +13,29 @@ from tests.oracles import words as oracle
 
 LETTERS = st.characters(exclude_categories=("Cs", "Cn", "Co"))
 PIECES = st.sampled_from(
-    ["a", "Word", "12", "é", "Ж", "漢", "カ", "ไ", "ท", "น้", "า", "๑", "한글", "\u0301", "\u200d", "\n", " ", "_", "🙂", "𝒳", "٣"]
+    [
+        "a",
+        "Word",
+        "12",
+        "é",
+        "Ж",
+        "漢",
+        "カ",
+        "ไ",
+        "ท",
+        "น้",
+        "า",
+        "๑",
+        "한글",
+        "\u0301",
+        "\u200d",
+        "\n",
+        " ",
+        "_",
+        "🙂",
+        "𝒳",
+        "٣",
+    ]
 )
 BURMESE = st.text(st.sampled_from("ကမန့်္ော၁ ឯក្រា១ເດາ໑A\u200d"), max_size=60)
 TEXTS = st.one_of(

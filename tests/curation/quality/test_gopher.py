@@ -12,7 +12,27 @@ from tests.oracles import gopher as oracle
 
 BULLETS = ("•", "-")
 PIECES = st.sampled_from(
-    ["a ", "b ", "c ", "漢", "ไท ", "The ", "of ", "é ", "Ж", "12 ", "\n", "\n\n", "...", "…", "#", "- x", " • y", "\t", "\r\n"]
+    [
+        "a ",
+        "b ",
+        "c ",
+        "漢",
+        "ไท ",
+        "The ",
+        "of ",
+        "é ",
+        "Ж",
+        "12 ",
+        "\n",
+        "\n\n",
+        "...",
+        "…",
+        "#",
+        "- x",
+        " • y",
+        "\t",
+        "\r\n",
+    ]
 )
 TEXTS = st.one_of(
     st.lists(PIECES, max_size=200).map("".join),

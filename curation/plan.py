@@ -4,8 +4,10 @@ A new signal is one dataclass in its own file and one line in `SIGNALS`; the spe
 law tests, the row in the docs and the place in the fingerprint follow from that line.
 """
 
+from dataclasses import asdict
 from typing import Literal, Protocol
 
+from curation.dedup.banding import Signing
 from curation.dedup.minhash import MinHash
 from curation.errors import SpecError
 from curation.quality.gopher import GopherQuality, GopherRepetition
@@ -26,26 +28,16 @@ SIGNALS: dict[str, type[Step]] = {
 
 
 class NearSettings(Protocol):
-    """What the signature of a document depends on."""
+    """What the signature of a document depends on; see `pipelines.spec.NearSpec`."""
 
     @property
-    def ngram(self) -> int:
-        """See `pipelines.spec.NearSpec`."""
-        ...
-
-    @property
-    def bands(self) -> int:
-        """See `pipelines.spec.NearSpec`."""
-        ...
-
-    @property
-    def rows(self) -> int:
-        """See `pipelines.spec.NearSpec`."""
+    def signing(self) -> Signing:
+        """Shingles, bands, rows, normalisation and scheme."""
         ...
 
     @property
     def seed(self) -> int:
-        """See `pipelines.spec.NearSpec`."""
+        """Of the permutations."""
         ...
 
 
@@ -85,4 +77,4 @@ def _signature(near: NearSettings | None) -> MinHash:
     """Signatures are stored even where near deduplication is off: it can then be judged later."""
     if near is None:
         return MinHash()
-    return MinHash(ngram=near.ngram, bands=near.bands, rows=near.rows, seed=near.seed)
+    return MinHash(**asdict(near.signing), seed=near.seed)

@@ -1,5 +1,4 @@
-"""Writes curation/kernels/unicode.npz: word class, lower case and simplified form of every code point
-below U+20000.
+"""Writes curation/kernels/unicode.npz: class, lower case and simplified form of code points below U+20000.
 
 The table is committed, so that words are the same on every Python (each ships another Unicode version).
 Run with the newest supported Python: `python infra/make_unicode_table.py`. U+20000 and above need no
@@ -109,7 +108,7 @@ def main() -> None:
     columns = {"run_start": starts, "run_class": classes[starts], "upper": upper, "lower": lower[upper]}
     columns |= {"simplified_from": changed, "simplified_to": simplified[changed]}
     np.savez_compressed(OUTPUT, allow_pickle=False, unicode_version=version, **columns)
-    sys.stdout.write(f"{OUTPUT}: {starts.size} runs, {upper.size} letters with a lower case, {changed.size} simplified\n")
+    sys.stdout.write(f"{OUTPUT}: {starts.size} runs, {upper.size} with a lower case, {changed.size} simplified\n")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class Keys:
     @classmethod
     def of(cls, near: NearSpec, num_documents: int) -> Self:
         """Returns keys of about 256k entries each."""
-        return cls(bands=near.bands, partitions=max(1, -(-num_documents // DOCUMENTS_PER_PARTITION)))
+        return cls(bands=near.signing.bands, partitions=max(1, -(-num_documents // DOCUMENTS_PER_PARTITION)))
 
     @property
     def num_keys(self) -> int:
@@ -85,6 +85,12 @@ def near_of(job: Job) -> NearSpec:
     return near
 
 
+def _width(near: NearSpec) -> int:
+    """Returns the uint32 of one signature: a permutation has one, or two by `affine64`, which serve as well."""
+    signing = near.signing
+    return signing.bands * signing.rows * (2 if signing.scheme == "affine64" else 1)
+
+
 def write_bands(job: Job, part_index: int, part: str) -> None:
     """Writes what linking needs of the K documents of one part that take part.
 
@@ -92,18 +98,23 @@ def write_bands(job: Job, part_index: int, part: str) -> None:
     signatures do that, these rows.
     """
     near = near_of(job)
-    ranks, hashes, places = [np.zeros(0, np.uint32)], [np.zeros((0, near.bands), np.uint64)], [np.zeros(0, PLACE)]
+    bands = near.signing.bands
+    ranks, hashes, places = (
+        [np.zeros(0, np.uint32)],
+        [np.zeros((0, bands), np.uint64)],
+        [np.zeros(0, PLACE)],
+    )
     with contextlib.ExitStack() as stack:
         rows = stack.enter_context(job.store.publish(minhash_file(part))) if near.verify == "estimate" else None
         for rank_K, minhash_KH, place_K in _signed(job, part_index, part):
             ranks.append(rank_K)
-            hashes.append(band_hashes(minhash_KH, bands=near.bands, rows=near.rows))
+            hashes.append(band_hashes(minhash_KH, bands=bands, rows=_width(near) // bands))
             places.append(place_K)
             if rows is not None:
                 rows.write(minhash_KH.tobytes())
     place_K = np.concatenate(places)
     if near.verify == "estimate":
-        place_K = places_of(part_index, np.full(place_K.size, near.bands * near.rows))
+        place_K = places_of(part_index, np.full(place_K.size, _width(near)))
     save_array(job.store, f"{PLACES}/{part}.npy", place_K)
     save_array(job.store, f"{SIGNED}/{part}.npy", np.concatenate(ranks))
     save_array(job.store, f"{BANDS}/{part}.npy", np.ascontiguousarray(np.concatenate(hashes).T))
@@ -122,7 +133,7 @@ def _signed(
         place_M["offset"] += num_shingles
         start += batch.num_rows
         num_shingles += int(place_M["count"].sum(dtype=np.int64))
-        row_K, minhash_KH = signature_matrix(batch["minhash"], num_permutations=near.bands * near.rows)
+        row_K, minhash_KH = signature_matrix(batch["minhash"], num_permutations=_width(near))
         chosen = rank_M[row_K] != NO_RANK
         row_K = row_K[chosen]
         yield rank_M[row_K], np.ascontiguousarray(minhash_KH[chosen]), place_M[row_K]

@@ -21,6 +21,7 @@ from pipelines.inputs.sniff import inspect_file
 from pipelines.inputs.units import WorkUnit, plan_units
 from pipelines.judging import check_spec_gates
 from pipelines.spec import InputSpec, JobSpec
+from pipelines.spec_text import with_signing
 
 FILES = pa.schema(
     [
@@ -153,7 +154,9 @@ def _fingerprint(spec: JobSpec, files: list[tuple[str, InputFile]], tokenizer: b
 
 def decisive_settings(spec: JobSpec) -> dict[str, object]:
     """Returns the settings that decide the output, as plain values; inputs' paths are covered by their digests."""
-    settings = dataclasses.asdict(spec)
+    settings = dataclasses.asdict(with_signing(spec))
+    for name in ("preset", "threshold", "recall") if settings["dedup"]["near"] else ():
+        del settings["dedup"]["near"][name]  # what they come to is there
     for name in NOT_IN_FINGERPRINT:
         del settings[name]
     for name in LIMITS_NOT_IN_FINGERPRINT:

@@ -7,6 +7,7 @@ class's docstring describes its section, the `doc` of each field's metadata desc
 from dataclasses import dataclass, field
 from typing import Literal
 
+from curation.dedup.banding import SigningKeys
 from curation.quality.gates import Rule, When
 from curation.setting import documented, key
 
@@ -65,12 +66,9 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NearSpec:
+class NearSpec(SigningKeys):
     """Near-duplicate detection by MinHash and verified Jaccard similarity."""
 
-    ngram: int = key(5, "words per shingle; FineWeb: 5")
-    bands: int = key(14, "LSH bands; FineWeb: 14")
-    rows: int = key(8, "rows per band; FineWeb: 8")
     seed: int = key(1, "seed of the permutations")
     min_jaccard: float = key(0.7, "smallest Jaccard similarity of two shingle sets that links them")
     verify: Literal["jaccard", "estimate"] = key("jaccard", "exact, of stored sets; or estimated, from signatures")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
+from curation.dedup.banding import MAX_NGRAM, contradictions
 from curation.errors import SpecError
 from curation.quality.gates import PRESETS, Rule, When
 from pipelines.spec import GateSpec, JobSpec
@@ -18,9 +19,11 @@ RANGES: dict[str, Range] = {
     "seed": (0, (1 << 63) - 1),
     "inputs.*.weight": (0, 16),
     "gates.*.rules[*].review_within": (0, math.inf),
-    "dedup.near.ngram": (1, 100),
+    "dedup.near.ngram": (1, MAX_NGRAM),
     "dedup.near.bands": (1, 1000),
     "dedup.near.rows": (1, 1000),
+    "dedup.near.threshold": (0.1, 0.99),
+    "dedup.near.recall": (0.5, 0.9999),
     "dedup.near.seed": (0, (1 << 32) - 1),
     "dedup.near.min_jaccard": (0, 1),
     "validation.fraction": (0, 0.5),
@@ -39,7 +42,6 @@ RANGES: dict[str, Range] = {
 }
 """Smallest and largest value by the path of the key; `*` stands for any name or index."""
 
-MAX_PERMUTATIONS = 1024
 LOCAL_RUNNERS = frozenset({"FnApiRunner", "BundleBasedDirectRunner", "DirectRunner"})
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 _NAME = re.compile(NAME_PATTERN)
@@ -82,8 +84,8 @@ def check_spec(spec: JobSpec, *, folder: Path | None) -> Iterator[Finding]:
     yield from _artifacts(spec, folder)
     yield from _runner(spec)
     near = spec.dedup.near
-    if near is not None and near.bands * near.rows > MAX_PERMUTATIONS:
-        yield "dedup.near.rows", f"expected bands x rows of at most {MAX_PERMUTATIONS}, found {near.bands * near.rows}"
+    if near is not None and not any(path.startswith("dedup.near.") for path, _ in _ranges(near, "dedup.near")):
+        yield from ((f"dedup.near.{name}", message) for name, message in contradictions(near))
 
 
 def _number(value: float) -> str:

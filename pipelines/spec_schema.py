@@ -6,6 +6,8 @@ import types
 from collections.abc import Iterator
 from typing import Literal, Union, get_args, get_origin, get_type_hints
 
+from curation.dedup.banding import MAX_PERMUTATIONS, MAX_STRAY, s_curve
+from curation.dedup.banding import PRESETS as NEAR_PRESETS
 from curation.plan import EDITS, SIGNALS
 from curation.quality.gates import PRESETS, Rule
 from pipelines.spec import JobSpec
@@ -13,6 +15,8 @@ from pipelines.spec_checks import NAME_PATTERN, expected, range_of, size_text
 from pipelines.spec_nodes import SIZE_PATTERN
 
 Schema = dict[str, object]
+
+LEAST_SHOWN = 0.5  # similarity from which the curves of presets are worth a column
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 INTRODUCTION = """# Spec reference
@@ -80,7 +84,14 @@ def _sentence(item: "dataclasses.Field[object]") -> str:
 def markdown_reference() -> str:
     """Returns `docs/spec.md`: every section and key with type, default and meaning, then the steps and presets."""
     return "".join(
-        f"{line}\n" for line in (INTRODUCTION.rstrip("\n"), *_section_lines(), *_step_lines(), *_preset_lines())
+        f"{line}\n"
+        for line in (
+            INTRODUCTION.rstrip("\n"),
+            *_section_lines(),
+            *_step_lines(),
+            *_preset_lines(),
+            *_near_preset_lines(),
+        )
     )
 
 
@@ -184,6 +195,32 @@ def _preset_lines() -> Iterator[str]:
         yield from ("", f"### `{name}`", "", "| signal | passes | only |", "|---|---|---|")
         for rule in rules:
             yield f"| `{rule.signal}` | {_bounds(rule)} | {', '.join(rule.when.language)} |"
+
+
+def _near_preset_lines() -> Iterator[str]:
+    curves = {name: s_curve(bands=of.bands, rows=of.rows) for name, of in NEAR_PRESETS.items()}
+    points = [point for point in next(iter(curves.values())) if point >= LEAST_SHOWN]
+    shown = " | ".join(f"{point:g}" for point in points)
+    yield from (
+        "",
+        "## Near-duplicate presets",
+        "",
+        "Names for `dedup.near.preset`: what signatures are made of, and the chance that a pair of documents shares a",
+        "band, so that it is compared, by its similarity.",
+        "",
+        f"| preset | shingle | bands x rows | normalize | {shown} |",
+        "|---" * (4 + len(points)) + "|",
+    )
+    for name, of in NEAR_PRESETS.items():
+        chances = " | ".join(f"{curves[name][point]:.3f}" for point in points)
+        yield f"| `{name}` | {of.ngram} {of.shingle} | {of.bands} x {of.rows} | {of.normalize} | {chances} |"
+    yield from (
+        "",
+        "`threshold` and `recall` give the fewest permutations (bands x rows, at most "
+        f"{MAX_PERMUTATIONS}) that catch a pair of",
+        "that similarity with that probability, while a pair half as similar is caught with a probability of at most",
+        f"{float(MAX_STRAY):g}; of equal numbers the one with more rows. `gristmill validate` shows the result.",
+    )
 
 
 def _bounds(rule: Rule) -> str:

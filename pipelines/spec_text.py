@@ -22,9 +22,16 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff\u2028\u2029\ufeff\ufffe\uffff
 
 def spec_dict(spec: JobSpec) -> dict[str, Plain]:
     """Returns the whole spec as plain values: mappings, lists, text, numbers, true, false and null."""
-    settings = _plain(spec)
+    settings = _plain(with_signing(spec))
     assert isinstance(settings, dict), "a job is a mapping"
     return settings
+
+
+def with_signing(spec: JobSpec) -> JobSpec:
+    """Returns the spec with all said that makes signatures, so that a record does not depend on what a preset means."""
+    if spec.dedup.near is None:
+        return spec
+    return dataclasses.replace(spec, dedup=dataclasses.replace(spec.dedup, near=spec.dedup.near.filled()))
 
 
 def dump_spec(spec: JobSpec) -> str:

@@ -51,15 +51,24 @@ class Sketches:
 
 
 @functools.lru_cache(maxsize=16)
-def permutations(num: int, *, seed: int, scheme: Scheme = "affine32") -> tuple[U32, U32] | tuple[U64, U64]:
-    """Returns read-only (a, b), each (num,), uint32 or uint64: the permutations datasketch draws for a scheme.
+def permutations(num: int, *, seed: int) -> tuple[U32, U32]:
+    """Returns read-only (a, b), each (num,): the permutations datasketch draws for `affine32`.
 
     `RandomState` is NumPy's frozen generator, so a seed means the same numbers in every version.
     """
     draw = np.random.RandomState(seed)
-    kind, bits = (np.uint32, 32) if scheme == "affine32" else (np.uint64, 64)
-    a = draw.randint(0, 1 << (bits - 1), num, dtype=kind) * kind(2) + kind(1)
-    b = draw.randint(0, 1 << bits, num, dtype=kind)
+    a = draw.randint(0, 1 << 31, num, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+    b = draw.randint(0, 1 << 32, num, dtype=np.uint32)
+    a.flags.writeable = b.flags.writeable = False
+    return a, b
+
+
+@functools.lru_cache(maxsize=16)
+def permutations_64(num: int, *, seed: int) -> tuple[U64, U64]:
+    """Returns read-only (a, b), each (num,): the permutations datasketch draws for `affine64`."""
+    draw = np.random.RandomState(seed)
+    a = draw.randint(0, 1 << 63, num, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    b = draw.randint(0, 1 << 64, num, dtype=np.uint64)
     a.flags.writeable = b.flags.writeable = False
     return a, b
 
@@ -149,10 +158,8 @@ def sign(shingles: U32, offsets_N1: I64, *, num_permutations: int, seed: int) ->
             f"sign: expected uint32 shingles and ascending offsets into {shingles.size}, found {shingles.dtype} and "
             f"offsets {offsets_N1.min()} to {offsets_N1.max()}"
         )
-    num_padded = -(-num_permutations // _PASS) * _PASS
-    signature_NP = np.full((offsets_N1.size - 1, num_padded), EMPTY, dtype=np.uint32)
-    a_P, b_P = (np.resize(drawn, num_padded) for drawn in permutations(num_permutations, seed=seed))
-    _sign(shingles, offsets_N1, (a_P, b_P), signature_NP)
+    signature_NP = _empty(offsets_N1.size - 1, num_permutations)
+    _sign(shingles, offsets_N1, _padded(num_permutations, seed), signature_NP)
     return np.ascontiguousarray(signature_NP[:, :num_permutations])
 
 
@@ -167,20 +174,29 @@ def _sketched(source: tuple[U64, U8, U32], extent: tuple[I64, I64], settings: tu
     lengths_N = np.maximum(units_N - (ngram - 1), 0)
     shingles = np.empty(int(lengths_N.sum()), dtype=np.uint32)
     offsets_N1 = np.zeros(lengths_N.size + 1, dtype=np.int64)
+    fill = functools.partial(_sketch, source, begin_N1, lengths_N, ngram)
+    signature_NH: U32 | U64
+    if scheme == "affine64":
+        fill((np.empty(0, np.uint32), np.empty(0, np.uint32)), (shingles, offsets_N1, np.empty((0, 0), np.uint32)))
+        signature_NH = np.full((lengths_N.size, num_permutations), EMPTY_64, dtype=np.uint64)
+        _sketch_64(source, begin_N1, lengths_N, ngram, permutations_64(num_permutations, seed=seed), signature_NH)
+    else:
+        signature_NP = _empty(lengths_N.size, num_permutations)
+        fill(_padded(num_permutations, seed), (shingles, offsets_N1, signature_NP))
+        signature_NH = np.ascontiguousarray(signature_NP[:, :num_permutations])
+    return Sketches(shingles=shingles[: offsets_N1[-1]], offsets_N1=offsets_N1, signature_NH=signature_NH)
+
+
+def _empty(num_documents: int, num_permutations: int) -> U32:
+    """Returns EMPTY for P permutations of each document."""
+    return np.full((num_documents, -(-num_permutations // _PASS) * _PASS), EMPTY, dtype=np.uint32)
+
+
+def _padded(num_permutations: int, seed: int) -> tuple[U32, U32]:
+    """Returns (a, b) of P permutations; those that fill the last pass are repeated ones."""
     num_padded = -(-num_permutations // _PASS) * _PASS
-    wide = scheme == "affine64"
-    signature_NP = np.full((lengths_N.size, num_padded), EMPTY_64 if wide else EMPTY)
-    a_P, b_P = (np.resize(part, num_padded) for part in permutations(num_permutations, seed=seed, scheme=scheme))
-    narrow_NP = np.empty((0, 0), np.uint32) if wide else signature_NP
-    narrow = (np.empty(0, np.uint32), np.empty(0, np.uint32)) if wide else (a_P, b_P)
-    _sketch(source, begin_N1, lengths_N, ngram, narrow, (shingles, offsets_N1, narrow_NP))
-    if wide:
-        _sketch_64(source, begin_N1, lengths_N, ngram, (a_P, b_P), signature_NP)
-    return Sketches(
-        shingles=shingles[: offsets_N1[-1]],
-        offsets_N1=offsets_N1,
-        signature_NH=np.ascontiguousarray(signature_NP[:, :num_permutations]),
-    )
+    a_H, b_H = permutations(num_permutations, seed=seed)
+    return a_H[np.arange(num_padded) % num_permutations], b_H[np.arange(num_padded) % num_permutations]
 
 
 def _check(where: str, values: U64 | U8, offsets_N1: I64, what: str, dtype: "np.dtype[np.generic]") -> None:
@@ -190,9 +206,7 @@ def _check(where: str, values: U64 | U8, offsets_N1: I64, what: str, dtype: "np.
             f"{values.dtype} and {offsets_N1.size} {offsets_N1.dtype}"
         )
     if offsets_N1[0] < 0 or offsets_N1[-1] > values.size or (np.diff(offsets_N1) < 0).any():
-        raise ValueError(
-            f"{where}: expected ascending offsets into {values.size} {what.split()[-1].replace('hashes', 'words')}"
-        )
+        raise ValueError(f"{where}: expected ascending offsets into {values.size} {what}")
 
 
 @kernel

@@ -134,7 +134,7 @@ def sorted_set(values: U32, scratch: U32, bucket_ends: U32) -> int:
                 k -= one
             values[j] = value
             kept += one
-    return np.int64(kept)
+    return np.int64(kept)  # type: ignore[return-value]  # `int` would leave it unsigned, and the result a float
 
 
 @kernel

@@ -45,6 +45,8 @@ def _rehash(values, offsets_N1, start_W, length_W, chars_W, word_offsets_N1, tab
         begin = np.uint64(offsets_N1[n])
         for j in range(np.uint64(word_offsets_N1[n]), np.uint64(word_offsets_N1[n + ONE])):
             at, size = begin + np.uint64(start_W[j]), np.uint64(length_W[j])
+            if chars_W[j] == 1 and values[at] >= 0xE5 and values[at] <= 0xE9:
+                continue  # Han: nothing to simplify
             if np.uint64(chars_W[j]) != size or _has_digit(values, at, size):
                 written = _simplify(values, at, at + size, table, scratch)
                 hash_W[j] = hash_of_word(scratch, PAD, written - PAD)

@@ -2,10 +2,10 @@
 
 A word is a longest run of letters and numbers (Unicode L and N) with the marks and joiners inside it. Scripts
 without spaces give smaller words: each Han or kana character, each orthographic cluster of Thai, Lao, Khmer and
-Burmese (a consonant with what is written around it; roles in `curation.kernels.unicode`). Three passes per document over scratch that fits a cache:
-64 bytes at a time into bit masks, then characters above ASCII patched in from a table by code point, then
-word bounds out of the masks and the hash. No published method: the masks follow simdjson (Langdale & Lemire
-2019, arXiv 1902.08318, section 3.1), the hash is two loads and one wide multiply as in wyhash.
+Burmese (a consonant with what is written around it; roles in `curation.kernels.unicode`). Three passes per document
+over scratch that fits a cache: 64 bytes at a time into bit masks, then characters above ASCII patched in from a table
+by code point, then word bounds out of the masks and the hash. No published method: the masks follow simdjson
+(Langdale & Lemire 2019, arXiv 1902.08318, section 3.1), the hash is two loads and one wide multiply as in wyhash.
 
 Any bytes are safe to pass; those that are not UTF-8 give words that depend on these bytes only.
 """
@@ -292,7 +292,7 @@ def _patch(size, blocks, table, lowered, mask_B8, counts_6):  # type: ignore[no-
             of_clusters += np.uint64(of_run)
             goes_on = position == end
             extends = bits & np.uint64(EXTEND) != Z
-            if goes_on and extends or of_run and not extends:
+            if (goes_on and extends) or (of_run and not extends):
                 number = numeric if extends else bits & np.uint64(NUMBER) != Z
                 begins = (role == np.uint64(BASE) or role == np.uint64(LEADING)) and not joins
                 if begins or not goes_on or number != numeric:

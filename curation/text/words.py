@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curation.kernels.simplified import simplified_hashes
 from curation.kernels.words import (
     CHARS,
     CLUSTERS,
@@ -68,6 +69,10 @@ class Words:
     def word_hash_W(self) -> NDArray[np.uint64]:
         """Returns hashes of the lower-cased bytes: words that differ in case only have equal ones."""
         return self.found.hash_W
+
+    def simplified_hash_W(self) -> NDArray[np.uint64]:
+        """Returns hashes of words as FineWeb simplifies them: without case, diacritics and digits' values; computed."""
+        return simplified_hashes(self.values, self.offsets_N1, self.found)
 
     @property
     def word_offsets_N1(self) -> NDArray[np.int64]:

@@ -1,11 +1,17 @@
 """`gristmill validate` and `gristmill schema`."""
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from curation.dedup.banding import s_curve
 from pipelines.command.choosing import json_option
 from pipelines.command.speaking import show, show_json, table
+
+if TYPE_CHECKING:
+    from pipelines.spec import NearSpec
 
 
 @click.command()
@@ -20,16 +26,40 @@ def validate(spec: Path, settings: tuple[str, ...], as_json: bool) -> None:
     from pipelines.preflight import examine  # noqa: PLC0415
     from pipelines.spec_file import load_spec  # noqa: PLC0415
 
-    found = examine(load_spec(spec, settings=settings), root=spec.parent)
+    job = load_spec(spec, settings=settings)
+    found = examine(job, root=spec.parent)
+    near = near_facts(job.dedup.near)
     if as_json:
-        show_json({"spec": str(spec), "inputs": [item.facts() for item in found]})
+        show_json({"spec": str(spec), "inputs": [item.facts() for item in found], "near": near})
         return
     rows: list[tuple[str, ...]] = [("input", "files", "bytes", "formats", "problems")]
     for item in found:
         rows.append(
             (item.name, f"{item.files:,}", f"{item.bytes:,}", ", ".join(item.formats), ", ".join(item.problems))
         )
-    show(f"{spec}: valid\n{table(rows)}")
+    show("\n".join([f"{spec}: valid", table(rows), *near_lines(near)]))
+
+
+def near_facts(near: "NearSpec | None") -> dict[str, object] | None:
+    """Returns how near duplicates are looked for, and the chance of being found by similarity; None: they are not."""
+    if near is None:
+        return None
+    signing = near.signing
+    curve = s_curve(bands=signing.bands, rows=signing.rows)
+    return {**asdict(signing), "s_curve": {f"{similarity:g}": chance for similarity, chance in curve.items()}}
+
+
+def near_lines(near: dict[str, object] | None) -> list[str]:
+    """Returns `near_facts` as text: one line, and the curve as a small table."""
+    if near is None:
+        return ["near duplicates: off"]
+    curve = near["s_curve"]
+    assert isinstance(curve, dict), "near_facts makes it"
+    return [
+        f"near duplicates: {near['bands']} bands x {near['rows']} rows of {near['scheme']} over {near['ngram']} "
+        f"{near['shingle']}, normalize {near['normalize']}",
+        table([("similarity", *curve), ("caught", *(f"{chance:.3f}" for chance in curve.values()))]),
+    ]
 
 
 @click.command()

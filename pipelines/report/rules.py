@@ -57,7 +57,9 @@ def _conditions(spec: JobSpec) -> dict[str, str]:
 def _duplicate_conditions(dedup: DedupSpec) -> dict[str, str]:
     found = {"dedup/exact": "no earlier document has the same text"} if dedup.exact else {}
     if dedup.near:
-        alike = f"{number(dedup.near.min_jaccard)} or more over {dedup.near.ngram}-word shingles"
+        signing = dedup.near.signing
+        shingles = f"{signing.ngram}-{'word' if signing.shingle == 'words' else 'character'} shingles"
+        alike = f"{number(dedup.near.min_jaccard)} or more over {shingles}"
         found["dedup/near"] = f"no earlier kept document has a Jaccard similarity of {alike}"
     if dedup.undecided == "hold":
         found["dedup/cluster_undecided"] = "no document like it is in review"

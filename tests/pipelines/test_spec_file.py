@@ -11,6 +11,7 @@ from curation.errors import SpecError
 from curation.quality.gates import Rule, When
 from pipelines.spec import Columns, GateSpec, InputSpec, JobSpec, NearSpec, RunnerSpec
 from pipelines.spec_file import check_job, dump_spec, load_spec, parse_spec, spec_dict, spec_of_paths
+from pipelines.spec_text import with_signing
 
 MINIMAL = "job: web\ninputs:\n  web:\n    files: [a.jsonl]\n"
 GATED = MINIMAL + "    gates: [short]\ngates:\n  short:\n    rules:\n      - {signal: num_chars, min: 10}\n"
@@ -54,6 +55,13 @@ def test_a_minimal_spec_has_the_defaults_of_the_dataclasses():
         ("seed: 64MiB\n", "5:1: seed: expected a whole number in [0, 9223372036854775807], found '64MiB'"),
         ("dedup: {exact: no}\n", "5:9: dedup.exact: expected true or false, found 'no'. Write false."),
         ("dedup: {near: {bands: 100, rows: 100}}\n", "5:28: dedup.near.rows: expected bands x rows of at most 1024, found 10000"),
+        ("dedup: {near: {ngram: 65}}\n", "5:16: dedup.near.ngram: expected a whole number in [1, 64], found 65"),
+        ("dedup: {near: {preset: fineweb, bands: 20}}\n", "5:33: dedup.near.bands: expected 14 by preset fineweb, found 20; leave one of the two out"),
+        ("dedup: {near: {threshold: 0.8, recall: 0.9, rows: 9}}\n", "5:45: dedup.near.rows: expected 8 by threshold and recall, found 9; leave one of the two out"),
+        ("dedup: {near: {threshold: 0.8}}\n", "5:16: dedup.near.threshold: expected recall beside it, found none; both make bands and rows"),
+        ("dedup: {near: {preset: nemo, threshold: 0.8, recall: 0.9}}\n", "5:30: dedup.near.threshold: expected no preset beside it, found 'nemo'; either makes bands and rows"),
+        ("dedup: {near: {threshold: 0.5, recall: 0.9}}\n", "5:32: dedup.near.recall: expected a recall that 1024 permutations reach at a similarity of 0.5 while they catch at most 0.01 of pairs half as similar, found 0.9; lower it"),
+        ("dedup: {near: {shingle: characters, normalize: fineweb}}\n", "5:37: dedup.near.normalize: expected 'case' with shingles of characters, found 'fineweb', which is about words"),
         ("limits: {record_bytes: 64MB}\n", "5:10: limits.record_bytes: expected a size such as 64MiB in [1KiB, 1GiB], found '64MB'"),
         ("limits: {record_bytes: 2GiB}\n", "5:10: limits.record_bytes: expected a size such as 64MiB in [1KiB, 1GiB], found 2147483648"),
         ("validation: {fraction: 0.7}\n", "5:14: validation.fraction: expected a number in [0, 0.5], found 0.7"),
@@ -225,7 +233,15 @@ jobs = st.builds(
 
 @given(jobs)
 def test_what_is_dumped_is_read_back_as_the_same_job(job):
-    assert parse_spec(dump_spec(job).encode(), name="run") == job
+    assert parse_spec(dump_spec(job).encode(), name="run") == with_signing(job)
+
+
+@pytest.mark.parametrize("keys", ["preset: nemo", "threshold: 0.8, recall: 0.9", "ngram: 3"])
+def test_what_a_preset_or_a_recall_comes_to_is_dumped_so_that_the_record_stands_alone(keys):
+    near = parsed(MINIMAL + f"dedup: {{near: {{{keys}}}}}\n").dedup.near
+    again = parse_spec(dump_spec(parsed(MINIMAL + f"dedup: {{near: {{{keys}}}}}\n")).encode(), name="run").dedup.near
+    assert again.signing == near.signing
+    assert None not in (again.shingle, again.ngram, again.bands, again.rows, again.normalize, again.scheme)
 
 
 def test_the_dump_leaves_out_what_never_changes_the_output():
@@ -241,5 +257,5 @@ def test_the_dump_leaves_out_what_never_changes_the_output():
 
 def test_the_spec_as_plain_values_holds_every_key():
     settings = spec_dict(parsed(MINIMAL))
-    assert settings["dedup"]["near"] == dataclasses.asdict(NearSpec())
+    assert settings["dedup"]["near"] == dataclasses.asdict(NearSpec().filled())
     assert list(settings) == [item.name for item in dataclasses.fields(JobSpec)]

@@ -92,12 +92,50 @@ def test_a_plan_without_text_is_refused():
 
 
 def test_ngram_bands_rows_and_seed_are_all_configuration_and_all_count():
-    assert configuration_of(MinHash()) == {"step": "MinHash", "ngram": 5, "bands": 14, "rows": 8, "seed": 1}
+    assert configuration_of(MinHash()) == {
+        "step": "MinHash",
+        "ngram": 5,
+        "bands": 14,
+        "rows": 8,
+        "seed": 1,
+        "shingle": "words",
+        "normalize": "case",
+        "scheme": "affine32",
+    }
     minhashes = {
         signed(LONG, **change).column("minhash")[0].as_py()
-        for change in ({}, {"ngram": 3}, {"bands": 7}, {"rows": 4, "bands": 2}, {"seed": 2})
+        for change in (
+            {},
+            {"ngram": 3},
+            {"bands": 7},
+            {"rows": 4, "bands": 2},
+            {"seed": 2},
+            {"shingle": "characters"},
+            {"scheme": "affine64"},
+        )
     }
-    assert len(minhashes) == 5
+    assert len(minhashes) == 7
+
+
+def test_fineweb_takes_texts_for_the_same_that_differ_in_numbers_and_diacritics_only():
+    texts = ("Am 3. März 2024 kam er nach Köln zurück.", "am 17. marz 1999 KAM er nach Koln zuruck")
+    case, fineweb = (signed(*texts, normalize=name)["shingles"].to_pylist() for name in ("case", "fineweb"))
+    assert fineweb[0] == fineweb[1]
+    assert case[0] != case[1]
+
+
+def test_characters_are_those_of_the_text_so_punctuation_counts_and_case_does_not():
+    plain, shouted, other = signed(LONG, LONG.upper(), LONG + "!", shingle="characters", ngram=24).to_pylist()
+    assert plain["minhash"] == shouted["minhash"]
+    assert len(plain["shingles"]) == 4 * (len(LONG) - 23) == len(other["shingles"]) - 4
+    (short,) = signed("a" * 23, shingle="characters", ngram=24).to_pylist()
+    assert (short["minhash"], short["shingles"]) == (None, None)
+
+
+def test_affine64_stores_eight_bytes_a_permutation_and_the_same_sets():
+    narrow, wide = signed(LONG)["shingles"], signed(LONG, scheme="affine64")
+    assert wide["shingles"].equals(narrow)
+    assert len(wide["minhash"][0].as_py()) == 8 * 112
 
 
 def test_stored_signatures_come_back_as_arrays_by_row():

@@ -10,8 +10,18 @@ from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.kernels import minhash, shingles
-from curation.kernels.minhash import _LANES, EMPTY, EMPTY_64, permutations, sign, sketch, sketch_characters
+from curation.kernels import minhash
+from curation.kernels import shingles as kernels
+from curation.kernels.minhash import (
+    _LANES,
+    EMPTY,
+    EMPTY_64,
+    permutations,
+    permutations_64,
+    sign,
+    sketch,
+    sketch_characters,
+)
 from tests.oracles import minhash as oracle
 
 WORDS = st.lists(st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([0, 1, 2**64 - 1])), max_size=90)
@@ -81,7 +91,7 @@ def test_signatures_are_those_of_datasketch_bit_for_bit(documents, seed):
 @settings(max_examples=30)
 def test_signatures_by_affine64_are_those_of_the_definition_and_of_datasketch_bit_for_bit(documents, ngram, seed):
     found = sketch_of(documents, ngram=ngram, num_permutations=9, seed=seed, scheme="affine64")
-    affine = list(zip(*(part.tolist() for part in permutations(9, seed=seed, scheme="affine64")), strict=True))
+    affine = list(zip(*(part.tolist() for part in permutations_64(9, seed=seed)), strict=True))
     assert shingles_of(found) == [oracle.shingles(words, ngram) for words in documents], "sets stay 32-bit"
     for words, signature_H in zip(documents, found.signature_NH, strict=True):
         wide = oracle.windows(words, ngram)
@@ -111,7 +121,7 @@ def test_character_shingles_are_those_of_the_definition(texts, ngram):
     assert shingles_of(found) == expected
     assert found.signature_NH.tolist() == [oracle.signature(shingles, affine) for shingles in expected]
     wide = of_characters(*(text.encode() for text in texts), ngram=ngram, scheme="affine64")
-    affine = list(zip(*(part.tolist() for part in permutations(8, seed=1, scheme="affine64")), strict=True))
+    affine = list(zip(*(part.tolist() for part in permutations_64(8, seed=1)), strict=True))
     windows = [oracle.windows(oracle.character_hashes(text), ngram) for text in texts]
     assert wide.signature_NH.tolist() == [oracle.signature_64(found, affine) for found in windows]
 
@@ -148,14 +158,14 @@ def test_padding_and_both_sorts_change_nothing_at_their_edges(count):
 def test_shingles_whose_top_bits_are_alike_are_sorted_as_any_others(numbers, shift):
     values = np.array(numbers, dtype=np.uint32) >> np.uint32(shift)
     expected = sorted(set(values.tolist()))
-    count = shingles.sorted_set(values, np.empty_like(values), np.empty(1 << shingles.MAX_BUCKET_BITS, np.uint32))
+    count = kernels.sorted_set(values, np.empty_like(values), np.empty(1 << kernels.MAX_BUCKET_BITS, np.uint32))
     assert values[:count].tolist() == expected
 
 
 def test_a_text_made_to_share_all_top_bits_takes_no_quadratic_time():
-    values = np.arange(shingles.BUCKETED, 0, -1, dtype=np.uint32)
-    count = shingles.sorted_set(values, np.empty_like(values), np.empty(1 << shingles.MAX_BUCKET_BITS, np.uint32))
-    assert values[:count].tolist() == list(range(1, shingles.BUCKETED + 1)), "the moves ran out: a radix sort did it"
+    values = np.arange(kernels.BUCKETED, 0, -1, dtype=np.uint32)
+    count = kernels.sorted_set(values, np.empty_like(values), np.empty(1 << kernels.MAX_BUCKET_BITS, np.uint32))
+    assert values[:count].tolist() == list(range(1, kernels.BUCKETED + 1)), "the moves ran out: a radix sort did it"
 
 
 def test_a_document_shorter_than_a_shingle_has_none_and_an_empty_signature():
@@ -202,9 +212,9 @@ def test_a_seed_means_these_numbers_for_ever():
         ({"ngram": 0}, "ngram: expected 1 to 64, found 0"),
         ({"ngram": 65}, "ngram: expected 1 to 64, found 65"),
         ({"num_permutations": 0}, "num_permutations: expected at least 1, found 0"),
-        ({"word_offsets_N1": np.array([0, 9])}, "sketch: expected ascending offsets into 4 words"),
-        ({"word_offsets_N1": np.array([3, 2])}, "sketch: expected ascending offsets into 4 words"),
-        ({"word_offsets_N1": np.array([-1, 2])}, "sketch: expected ascending offsets into 4 words"),
+        ({"word_offsets_N1": np.array([0, 9])}, "sketch: expected ascending offsets into 4 word hashes"),
+        ({"word_offsets_N1": np.array([3, 2])}, "sketch: expected ascending offsets into 4 word hashes"),
+        ({"word_offsets_N1": np.array([-1, 2])}, "sketch: expected ascending offsets into 4 word hashes"),
         (
             {"word_hash_W": np.zeros(4, np.int64)},
             "sketch: expected uint64 word hashes and at least one int64 offset, found int64 and 2 int64",

@@ -166,7 +166,10 @@ def test_json_goes_to_stdout_alone(tmp_path, capfd):
     assert main(["validate", str(path), "--json"]) == 0
     told = capfd.readouterr()
     assert told.err == ""
-    assert json.loads(told.out) == {
+    facts = json.loads(told.out)
+    near = facts.pop("near")
+    assert (near["bands"], near["rows"], round(near["s_curve"]["0.8"], 3)) == (14, 8, 0.924)
+    assert facts == {
         "spec": str(path),
         "inputs": [
             {"name": "web", "files": 2, "bytes": 48, "formats": ["1 jsonl"], "problems": ["1 unsupported_format"]}
@@ -181,7 +184,12 @@ def test_validate_shows_inputs_as_a_table(tmp_path, capfd):
     assert main(["validate", str(path)]) == 0
     assert capfd.readouterr().out == (
         f"{path}: valid\ninput  files  bytes  formats  problems\nweb        1     42  1 jsonl\n"
+        "near duplicates: 14 bands x 8 rows of affine32 over 5 words, normalize case\n"
+        "similarity    0.3    0.4    0.5    0.6    0.7   0.75    0.8   0.85    0.9   0.95\n"
+        "caught      0.001  0.009  0.053  0.211  0.565  0.772  0.924  0.988  1.000  1.000\n"
     )
+    assert main(["validate", str(path), "--set", "dedup.near=null"]) == 0
+    assert capfd.readouterr().out.endswith("near duplicates: off\n")
 
 
 def test_a_gate_on_a_signal_that_nothing_measures_is_found_by_validate(tmp_path, capfd):

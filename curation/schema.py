@@ -131,6 +131,19 @@ LINKS = pa.schema(
     ]
 )
 
+CANARIES = pa.schema(
+    [
+        pa.field("doc_id", type_of_id, nullable=False),  # the document that was copied
+        pa.field("level", pa.float64(), nullable=False),  # wanted similarity
+        pa.field("jaccard", pa.float64(), nullable=False),  # exact similarity of the copy and the document
+        pa.field("shares_band", pa.bool_(), nullable=False),  # the two share a band
+        pa.field("is_candidate", pa.bool_(), nullable=False),  # and the cap on comparisons does not part them
+        pa.field("is_linked", pa.bool_(), nullable=False),  # and verification finds them similar enough
+        pa.field("num_candidates", pa.int64(), nullable=False),  # documents that the copy is compared with
+        pa.field("num_links", pa.int64(), nullable=False),  # of them, those similar enough
+    ]
+)
+
 DECISIONS = pa.schema(
     [
         pa.field("doc_id", type_of_id, nullable=False),

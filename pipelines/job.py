@@ -14,6 +14,7 @@ import apache_beam as beam
 
 from curation.errors import SpecError, TooManyBadRecords
 from pipelines import graphs
+from pipelines.canaries import write_canaries
 from pipelines.clustering import Clustering, cluster
 from pipelines.conservation import check_conservation
 from pipelines.deciding import final_states, write_decisions
@@ -196,8 +197,12 @@ def _run_parts(
 def _link(driver: _Driver, roster: Roster) -> Clustering:
     job, near, parts = driver.job, driver.job.spec.dedup.near, driver.plan.parts
 
+    def run_near(num_ranks: int) -> None:
+        find_links(job, parts, num_ranks, driver.progress)
+        write_canaries(job, roster)
+
     driver.progress.start("link", Keys.of(near, roster.num_documents).num_keys if near else 1, "keys")
-    clustering = cluster(job, roster, lambda num_ranks: find_links(job, parts, num_ranks, driver.progress))
+    clustering = cluster(job, roster, run_near)
     driver.progress.finish(f"{clustering.num_links} links")
     driver.ledger.record("linked", links=clustering.num_links)
     return clustering

@@ -15,7 +15,7 @@ from pipelines.store import Store
 FORMAT_VERSION = "1.0"
 FOLDERS = (
     "inputs", "measured", "signatures", "dead_letter", "accounts", "verdicts",
-    "links", "decisions", "documents", "review", "tokens", "exports",
+    "links", "canaries", "decisions", "documents", "review", "tokens", "exports",
 )  # fmt: skip
 NAME = "manifest.json"
 POINTER = "exports/latest"

@@ -1,7 +1,7 @@
 """What a run will do, before it does it: files and their digests, work units, part names, the fingerprint.
 
 The fingerprint covers all that decides the output (spec, input digests, model and tokenizer digests, version)
-and nothing that must not (paths outside the inputs, runner, batch size, memory).
+and nothing that must not (paths outside the inputs, runner, batch size, memory, canaries).
 """
 
 import dataclasses
@@ -161,6 +161,8 @@ def decisive_settings(spec: JobSpec) -> dict[str, object]:
         del settings[name]
     for name in LIMITS_NOT_IN_FINGERPRINT:
         del settings["limits"][name]
+    if settings["dedup"]["near"]:
+        del settings["dedup"]["near"]["canaries"]
     for given in settings["inputs"].values():
         del given["files"]
     settings["input_order"] = list(spec.inputs)

@@ -18,7 +18,18 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from curation.errors import InputError, VerifyError
-from curation.schema import ACCOUNT, DEAD_LETTER, DECISIONS, DOCUMENT, LINKS, PROVENANCE, SIGNATURES, TOKENS, VERDICTS
+from curation.schema import (
+    ACCOUNT,
+    CANARIES,
+    DEAD_LETTER,
+    DECISIONS,
+    DOCUMENT,
+    LINKS,
+    PROVENANCE,
+    SIGNATURES,
+    TOKENS,
+    VERDICTS,
+)
 from pipelines.store import Store
 
 MEMORY_BYTES = 1 << 30
@@ -39,6 +50,7 @@ TABLES: Mapping[str, tuple[str, pa.Schema]] = {
     "signatures": ("signatures", SIGNATURES),
     "verdicts": ("verdicts", VERDICTS),
     "links": ("links", LINKS),
+    "canaries": ("canaries", CANARIES),
     "decisions": ("decisions", DECISIONS),
     "documents": ("documents", pa.schema([*DOCUMENT, DECISIONS.field("cluster_id"), DECISIONS.field("split")])),
     "review": ("review", pa.schema([*PROVENANCE, pa.field("text", pa.string()), *_REVIEW])),

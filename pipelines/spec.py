@@ -72,6 +72,9 @@ class NearSpec(SigningKeys):
     seed: int = key(1, "seed of the permutations")
     min_jaccard: float = key(0.7, "smallest Jaccard similarity of two shingle sets that links them")
     verify: Literal["jaccard", "estimate"] = key("jaccard", "exact, of stored sets; or estimated, from signatures")
+    canaries: int = key(
+        50, "near-copies per similarity to measure what is found (0: off; none with affine64); changes no other output"
+    )
     survivors: Literal["earlier", "component"] = key("earlier", "which rule removes documents")
 
 

@@ -26,6 +26,7 @@ RANGES: dict[str, Range] = {
     "dedup.near.recall": (0.5, 0.9999),
     "dedup.near.seed": (0, (1 << 32) - 1),
     "dedup.near.min_jaccard": (0, 1),
+    "dedup.near.canaries": (0, 10_000),
     "validation.fraction": (0, 0.5),
     "shards.sequence_length": (1, 1 << 24),
     "shards.warmup_fraction": (0, 1),

@@ -21,6 +21,7 @@ from pipelines.questions import spec_of
 from pipelines.report import figures
 from pipelines.report.histogram import plots
 from pipelines.report.provenance import provenance_of
+from pipelines.report.recall import recall_of
 from pipelines.report.rules import MOST_RULES, rule_rows, thresholds_of
 from pipelines.report.samples import sample_groups
 from pipelines.rundir import Run, open_run
@@ -116,6 +117,7 @@ def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | No
         "plots": plots(run, connection, thresholds_of(spec)),
         "judged": set(thresholds_of(spec)),
         "clusters": figures.clusters(connection),
+        "recall": recall_of(run, spec.dedup.near if spec else None),
         "largest": figures.largest_clusters(connection, most=LARGEST_CLUSTERS),
         "dead": figures.reasons(connection, "dead_letter"),
         "dead_files": figures.reasons(connection, "dead_letter", by="path"),

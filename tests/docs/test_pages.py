@@ -71,6 +71,7 @@ def test_the_signal_of_write_a_step_does_what_the_page_says(repository: Path, tm
         ("dead_letter", schema.DEAD_LETTER),
         ("verdicts", schema.VERDICTS),
         ("links", schema.LINKS),
+        ("canaries", schema.CANARIES),
         ("decisions", schema.DECISIONS),
         ("tokens", schema.TOKENS),
     ],

@@ -63,9 +63,7 @@ def reference(tmp_path_factory):
 
 def test_the_reference_holds_every_folder_of_a_run(reference):
     folders = {name.split("/")[0] for name in reference}
-    expected = (
-        "inputs measured signatures accounts dead_letter verdicts links decisions documents review tokens exports"
-    )
+    expected = "inputs measured signatures accounts dead_letter verdicts links canaries decisions documents review tokens exports"
     assert folders >= {*expected.split(), "manifest.json", "spec.yaml", "report.html"}
     manifest = json.loads(reference["manifest.json"])
     assert manifest["laws"] == {"input": "holds", "documents": "holds", "tokens": "holds"}

@@ -18,6 +18,8 @@ from pipelines.spec_file import load_spec
 from tests.oracles import linking
 from tests.oracles.minhash import chance_of_catching, likely_counts
 
+pytestmark = pytest.mark.slow
+
 BEYOND = {"canaries", "manifest.json", "spec.yaml", "report.html", "ledger"}
 """All that may differ between runs with and without canaries."""
 

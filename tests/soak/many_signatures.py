@@ -26,7 +26,7 @@ from pipelines.store import Store
 from pipelines.verifying import collected_links
 
 NEAR = NearSpec(verify="estimate", min_jaccard=0.7)
-WIDTH = NEAR.bands * NEAR.rows
+WIDTH = NEAR.signing.bands * NEAR.signing.rows
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 ROWS_PER_PART = 1 << 17
 SPEC = JobSpec(

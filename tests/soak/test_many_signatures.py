@@ -18,11 +18,11 @@ pytestmark = [pytest.mark.soak]
 
 def chance_of_link(similarity):
     """Of a pair: that a band is equal and at least min_jaccard of all minima are; exact, by convolution."""
-    rows = np.arange(NEAR.rows + 1)
-    band = stats.binom.pmf(rows, NEAR.rows, similarity)
-    without_full = np.where(rows < NEAR.rows, band, 0)
+    rows = np.arange(NEAR.signing.rows + 1)
+    band = stats.binom.pmf(rows, NEAR.signing.rows, similarity)
+    without_full = np.where(rows < NEAR.signing.rows, band, 0)
     equal, missed = np.ones(1), np.ones(1)
-    for _ in range(NEAR.bands):
+    for _ in range(NEAR.signing.bands):
         equal, missed = np.convolve(equal, band), np.convolve(missed, without_full)
     enough = np.arange(WIDTH + 1) / WIDTH >= NEAR.min_jaccard
     return float(equal[enough].sum() - missed[enough].sum())

@@ -157,16 +157,20 @@ def band_blocks(job: Job, part: str, keys: Keys, chosen: range) -> Iterator[tupl
 
 
 def write_candidates(job: Job, key: int, blocks: Iterable[pa.RecordBatch]) -> None:
-    """Writes the candidate pairs of one key, whatever the order of its blocks: `later << 32 | earlier`, sorted."""
+    """Writes the candidate pairs of one key, whatever the order of its blocks: `later << 32 | earlier`.
+
+    Each file is sorted and has each pair once. The key's hot buckets are written last: it is then finished.
+    """
     table = pa.Table.from_batches(list(blocks), BLOCK)
-    pairs, hot = packed_pairs(table["hash"].to_numpy(), table["rank"].to_numpy())
+    hot, pieces = packed_pairs(table["hash"].to_numpy(), table["rank"].to_numpy())
+    for number, pairs in enumerate(pieces):
+        save_array(job.store, f"{PAIRS}/{key:06d}-{number:04d}.npy", pairs)
     job.store.write(f"{HOT}/{key:06d}", str(hot).encode())
-    save_array(job.store, f"{PAIRS}/{key:06d}.npy", pairs)
 
 
 def finished_keys(store: Store) -> frozenset[int]:
-    """Returns the keys whose pairs are published."""
-    return frozenset(int(name.rsplit("/", 1)[1].removesuffix(".npy")) for name in store.names(PAIRS, ".npy"))
+    """Returns the keys all of whose pairs are published."""
+    return frozenset(int(name.rsplit("/", 1)[1]) for name in store.names(HOT))
 
 
 def hot_buckets(store: Store) -> int:

@@ -8,7 +8,7 @@ change when later documents are added.
 Shape letters: N documents, H permutations, B bands, M entries, P pairs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from curation.kernels import kernel
 
 MAX_EARLIER = 32
 """Members of a bucket that each later member is compared with: architecture, section 3."""
+
+PAIRS_AT_ONCE = 1 << 23
+"""Pairs in memory at once: 64 MiB."""
 
 RANK_BITS = 32
 """A pair is one uint64: the later rank above, the earlier one below."""
@@ -63,18 +66,23 @@ def by_partition(
 
 
 def packed_pairs(
-    hash_M: NDArray[np.uint64], rank_M: NDArray[np.uint32], *, max_earlier: int = MAX_EARLIER
-) -> tuple[NDArray[np.uint64], int]:
-    """Returns (pairs, hot_buckets) of documents that share a band hash.
+    hash_M: NDArray[np.uint64],
+    rank_M: NDArray[np.uint32],
+    *,
+    max_earlier: int = MAX_EARLIER,
+    most_pairs: int = PAIRS_AT_ONCE,
+) -> tuple[int, Iterator[NDArray[np.uint64]]]:
+    """Returns (hot_buckets, pieces): the documents that share a band hash, in pieces of bounded size.
 
     Args:
         hash_M: band hash of each entry, any order.
         rank_M: the document's place in the order of survivors.
         max_earlier: each member of a bucket is paired with this many of its earliest members at most.
+        most_pairs: in one piece, at least `max_earlier`; even one bucket of all entries is cut to it.
 
     Returns:
-        pairs: uint64 (P,), `later << 32 | earlier`, unique and sorted.
         hot_buckets: buckets in which the cap left out a pair.
+        pieces: uint64 (P,) each, `later << 32 | earlier`, unique and sorted within a piece.
 
     Raises:
         ValueError: another dtype or length.
@@ -83,9 +91,18 @@ def packed_pairs(
     order_M = np.argsort(hash_M)
     sorted_hash_M, sorted_rank_M = hash_M[order_M], rank_M[order_M]
     num_pairs, hot_buckets = _sort_buckets(sorted_hash_M, sorted_rank_M, max_earlier)
-    packed = np.empty(num_pairs, dtype=np.uint64)
-    _pair_up(sorted_hash_M, sorted_rank_M, max_earlier, packed)
-    return merged_pairs([packed]), hot_buckets
+    size = hash_M.size if num_pairs <= most_pairs else max(most_pairs // max_earlier, 1)
+    cuts = [(start, min(start + size, hash_M.size)) for start in range(0, hash_M.size, max(size, 1))]
+    room = min(num_pairs, most_pairs)
+    return hot_buckets, (_pairs_of(sorted_hash_M, sorted_rank_M, max_earlier, cut, room) for cut in cuts)
+
+
+def _pairs_of(
+    hash_M: NDArray[np.uint64], rank_M: NDArray[np.uint32], max_earlier: int, cut: tuple[int, int], room: int
+) -> NDArray[np.uint64]:
+    packed = np.empty(room, dtype=np.uint64)
+    count = _pair_up(hash_M, rank_M, max_earlier, *cut, packed)
+    return merged_pairs([packed[:count]])
 
 
 def merged_pairs(pairs: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
@@ -107,7 +124,8 @@ def candidate_pairs(
         raise ValueError(f"rank: expected int64, found {rank_M.dtype}")
     if rank_M.size and (rank_M.min() < 0 or rank_M.max() >= 1 << RANK_BITS):
         raise ValueError(f"rank: expected 0 to 2^32 - 1, found {rank_M.min()} to {rank_M.max()}")
-    pairs, hot_buckets = packed_pairs(hash_M, rank_M.astype(np.uint32), max_earlier=max_earlier)
+    hot_buckets, pieces = packed_pairs(hash_M, rank_M.astype(np.uint32), max_earlier=max_earlier)
+    pairs = merged_pairs(list(pieces))
     later = (pairs >> np.uint64(RANK_BITS)).astype(np.int64)
     return later, (pairs & np.uint64((1 << RANK_BITS) - 1)).astype(np.int64), hot_buckets
 
@@ -200,22 +218,32 @@ def _members(sorted_ranks: NDArray[np.uint32]) -> int:
 
 @kernel
 def _pair_up(
-    hash_M: NDArray[np.uint64], rank_M: NDArray[np.uint32], max_earlier: int, packed: NDArray[np.uint64]
-) -> None:
-    """Writes later << 32 | earlier for every pair; ranks are sorted within each bucket."""
+    hash_M: NDArray[np.uint64],
+    rank_M: NDArray[np.uint32],
+    max_earlier: int,
+    start: int,
+    stop: int,
+    packed: NDArray[np.uint64],
+) -> int:
+    """Writes the pairs whose later end is entry `start` to `stop`; ranks are sorted within each bucket.
+
+    Returns how many. Begins at the first entry of the bucket that `start` is in, for its earliest members.
+    """
     earliest = np.empty(max_earlier, dtype=np.uint64)
-    at, start = 0, 0
-    while start < hash_M.size:
-        end = _end_of_bucket(hash_M, start)
-        known = 0
-        for i in range(start, end):
-            if i > start and rank_M[i] == rank_M[i - 1]:
-                continue
-            later = np.uint64(rank_M[i])
-            for k in range(known):
-                packed[at] = (later << np.uint64(RANK_BITS)) | earliest[k]
-                at += 1
+    at, known, i = 0, 0, start
+    while i > 0 and hash_M[i] == hash_M[i - 1]:
+        i -= 1
+    for m in range(i, stop):
+        is_first = m == i or hash_M[m] != hash_M[m - 1]
+        if is_first:
+            known = 0
+        if is_first or rank_M[m] != rank_M[m - 1]:
+            later = np.uint64(rank_M[m])
+            if m >= start:
+                for k in range(known):
+                    packed[at] = (later << np.uint64(RANK_BITS)) | earliest[k]
+                    at += 1
             if known < max_earlier:
                 earliest[known] = later
                 known += 1
-        start = end
+    return at

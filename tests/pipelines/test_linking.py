@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.job import run_job
-from pipelines.linking import PAIRS, Keys, finished_keys, save_array
+from pipelines.linking import HOT, PAIRS, Keys, finished_keys, save_array
 from pipelines.progress import silent
 from pipelines.spec import DedupSpec, InputSpec, JobSpec, Limits, NearSpec
 from pipelines.store import Store
@@ -129,5 +129,7 @@ def test_estimated_similarities_are_shares_of_equal_minima_near_the_true_ones(tm
 def test_a_run_goes_on_from_the_keys_that_are_published(tmp_path):
     store = Store(str(tmp_path))
     assert finished_keys(store) == frozenset()
-    save_array(store, f"{PAIRS}/000003.npy", np.zeros(0, np.uint64))
+    save_array(store, f"{PAIRS}/000003-0000.npy", np.zeros(0, np.uint64))
+    assert finished_keys(store) == frozenset(), "more of its pairs may be missing"
+    store.write(f"{HOT}/000003", b"0")
     assert finished_keys(store) == {3}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, merged_pairs
+from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, merged_pairs, packed_pairs
 from tests.oracles import linking as oracle
 
 ENTRIES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 40)), max_size=120)
@@ -124,3 +124,18 @@ def test_pairs_that_several_bands_propose_are_merged_to_one():
     bands = [np.array([1, 5, 9], dtype=np.uint64), np.zeros(0, np.uint64), np.array([5, 7], dtype=np.uint64)]
     assert merged_pairs(bands).tolist() == [1, 5, 7, 9]
     assert merged_pairs([]).size == 0
+
+
+@given(entries=ENTRIES, most_pairs=st.integers(3, 40))
+@settings(max_examples=60)
+def test_pieces_of_any_size_hold_the_same_pairs(entries, most_pairs):
+    hash_M = np.array([value for value, _ in entries], dtype=np.uint64)
+    rank_M = np.array([rank for _, rank in entries], dtype=np.uint32)
+    hot, pieces = packed_pairs(hash_M, rank_M, max_earlier=3, most_pairs=most_pairs)
+    found = list(pieces)
+    assert all(piece.size <= most_pairs for piece in found)
+    later, earlier, hot_of_all = candidate_pairs(hash_M, rank_M.astype(np.int64), max_earlier=3)
+    assert merged_pairs(found).tolist() == [
+        (a << 32) | b for a, b in zip(later.tolist(), earlier.tolist(), strict=True)
+    ]
+    assert hot == hot_of_all

@@ -24,6 +24,7 @@ from curation import errors
 from curation.errors import GristmillError
 from pipelines.arrow_coder import register_record_batch_coder
 from pipelines.deciding import decide_part
+from pipelines.dedup_output import Output, OutputFile, write_outputs
 from pipelines.emitting import tokenize_part
 from pipelines.inputs.units import WorkUnit
 from pipelines.judging import judge_part
@@ -192,6 +193,16 @@ class _TokenizePart(beam.DoFn):
         yield element
 
 
+class _WriteOutputs(beam.DoFn):
+    def __init__(self, job: Job, output: Output) -> None:
+        self.job, self.output = job, output
+
+    def process(self, element: tuple[OutputFile, ...]) -> Iterator[str]:
+        write_outputs(self.job, self.output, element)
+        release_unused()
+        yield element[0].name
+
+
 def measure(pipeline: beam.Pipeline, job: Job, units: list[NamedUnit]) -> beam.PCollection:
     """Work units -> measured text, signatures, dead letters, accounts."""
     return (
@@ -246,4 +257,15 @@ def tokenize(pipeline: beam.Pipeline, job: Job, parts: list[str], tokenizer: Pin
         pipeline
         | "Parts" >> beam.Create(parts)
         | "TokenizePart" >> beam.ParDo(_TokenizePart(job, tokenizer)).with_output_types(str)
+    )
+
+
+def write_records(
+    pipeline: beam.Pipeline, job: Job, output: Output, files: list[tuple[OutputFile, ...]]
+) -> beam.PCollection:
+    """Input files + decisions -> the same records with verdicts."""
+    return (
+        pipeline
+        | "OutputFiles" >> beam.Create(files)
+        | "WriteOutputs" >> beam.ParDo(_WriteOutputs(job, output)).with_output_types(str)
     )

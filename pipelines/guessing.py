@@ -58,6 +58,13 @@ def columns_of(file: InputFile) -> Columns | None:
     return Columns(text=text, **{role: roles.get(role, getattr(Columns(), role)) for role in ROLES})
 
 
+def names_of(file: InputFile) -> list[str]:
+    """Returns the columns of a JSONL (in its first MiB) or Parquet file; none where it is damaged."""
+    if file.format == "parquet":
+        return _parquet_schema(file).names  # type: ignore[no-any-return]
+    return list(_means_of_lines(head_of(file).split(b"\n")))
+
+
 def is_list_of_lines(file: InputFile, *, max_bytes: int) -> bool:
     """Tells whether each line of a text file is a document of its own, rather than the file one document.
 
@@ -113,13 +120,18 @@ def _means_of_parquet(file: InputFile) -> dict[str, float]:
 
     Strings are read as a run would read them, so that a hostile file is held within the same limits.
     """
-    try:
-        with open_raw(file) as raw:
-            schema = pq.read_schema(as_arrow(raw))
-    except (OSError, pa.ArrowException):
-        return {}
+    schema = _parquet_schema(file)
     strings = [field.name for field in schema if is_text(field.type)][:MAX_COLUMNS]
     return {name: _mean_length(file, name) if name in strings else 0.0 for name in schema.names}
+
+
+def _parquet_schema(file: InputFile) -> pa.Schema:
+    """Returns the schema of a Parquet file, without a column where its footer is damaged."""
+    try:
+        with open_raw(file) as raw:
+            return pq.read_schema(as_arrow(raw))
+    except (OSError, pa.ArrowException):
+        return pa.schema([])
 
 
 def _mean_length(file: InputFile, column: str) -> float:

@@ -5,8 +5,7 @@ again gives the same bytes. `manifest.json` is written last; a run without it is
 """
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from pipelines.measuring import Job
 from pipelines.memory import release_unused, thawed_afterwards
 from pipelines.near_links import find_links
 from pipelines.parts import read_part, write_part
-from pipelines.progress import Progress
+from pipelines.progress import Progress, watched
 from pipelines.report import write_report
 from pipelines.roster import Roster, load_roster
 from pipelines.run_plan import FILES, RunPlan, plan_run
@@ -39,8 +38,6 @@ from pipelines.spec_text import local_settings
 from pipelines.splitting import split_documents
 from pipelines.store import Store
 from pipelines.tokenize import load_tokenizer
-
-POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,20 +87,27 @@ def run_job(
     root = spec_path.parent if spec_path else Path()
     plan = plan_run(spec, root=root, limit=limit)
     store = Store(output or f"runs/{spec.job}-{plan.fingerprint[:8]}")
+    asked: dict[str, object] = {"root": str(root.absolute()), "limit": limit, "settings": list(settings)}
+    return run_planned(plan, store=store, asked=asked, progress=progress)
+
+
+def run_planned(plan: RunPlan, *, store: Store, asked: Mapping[str, object], progress: Progress) -> RunResult:
+    """Runs a plan to its manifest in `store`; see `run_job`.
+
+    Args:
+        plan: from `plan_run`.
+        store: the run directory.
+        asked: how it was asked for; recorded in the ledger.
+        progress: told about stages.
+    """
+    spec = plan.spec
     with run_lock(store), thawed_afterwards():
         store.sweep()
         done = _claim(store, plan)
         if done is not None:
             return RunResult(run=store, fingerprint=plan.fingerprint, counts=done, reused=True)
         ledger = Ledger(store)
-        ledger.start(
-            fingerprint=plan.fingerprint,
-            runner=spec.runner.name,
-            root=str(root.absolute()),
-            limit=limit,
-            settings=list(settings),
-            local=local_settings(spec),
-        )
+        ledger.start(fingerprint=plan.fingerprint, runner=spec.runner.name, local=local_settings(spec), **asked)
         job = Job(spec=spec, fingerprint=plan.fingerprint, store=store)
         counts = _run_stages(_Driver(job=job, plan=plan, progress=progress, ledger=ledger))
         ledger.record("finished")
@@ -211,24 +215,13 @@ def _link(driver: _Driver, roster: Roster) -> Clustering:
 @contextlib.contextmanager
 def _watched(driver: _Driver, stage: str, folder: str, sizes: dict[str, int], unit: str) -> Iterator[None]:
     """Reports progress from the parts that workers publish, until the block ends."""
-    stop = threading.Event()
 
     def published() -> int:
         names = (name.rsplit("/", 1)[1].removesuffix(".parquet") for name in driver.job.store.names(folder, ".parquet"))
         return sum(sizes.get(name, 0) for name in names)
 
-    def poll() -> None:
-        while not stop.wait(POLL_SECONDS):
-            driver.progress.update(published())
-
-    driver.progress.start(stage, sum(sizes.values()), unit)
-    watcher = threading.Thread(target=poll, daemon=True)
-    watcher.start()
-    try:
+    with watched(driver.progress, stage, unit, sum(sizes.values()), published):
         yield
-    finally:
-        stop.set()
-        watcher.join()
     driver.progress.finish(f"{len(sizes)} parts")
 
 

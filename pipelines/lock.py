@@ -10,8 +10,8 @@ from pipelines.store import Store
 
 
 @contextlib.contextmanager
-def run_lock(store: Store) -> Iterator[None]:
-    """Holds the lock of a run for the block; object stores have none (their commit is the manifest).
+def run_lock(store: Store, name: str = "lock") -> Iterator[None]:
+    """Holds a lock of a run for the block; object stores have none (their commit is the manifest).
 
     Raises:
         RunLocked: another process holds it.
@@ -19,7 +19,7 @@ def run_lock(store: Store) -> Iterator[None]:
     if not store.is_local:
         yield
         return
-    path = store.local_path("ledger/lock")
+    path = store.local_path(f"ledger/{name}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path, timeout=0):

@@ -4,15 +4,18 @@ On a terminal one line is refreshed while a stage runs; elsewhere a plain line i
 every half minute while it lasts. Neither uses colour.
 """
 
+import contextlib
 import os
 import shutil
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
 PLAIN_SECONDS = 30.0
+POLL_SECONDS = 0.5
 CLEAR = "\r\x1b[2K"
 
 
@@ -123,6 +126,25 @@ def _going(stage: _Stage, seconds: float) -> str:
 def _speed(units: int, seconds: float, unit: str) -> str:
     rate = units / max(seconds, 1e-6)
     return f"{rate / 1e6:.1f} MB/s" if unit == "bytes" else f"{rate:.1f} {unit}/s"
+
+
+@contextlib.contextmanager
+def watched(progress: Progress, stage: str, unit: str, total: int, published: Callable[[], int]) -> Iterator[None]:
+    """Reports a stage from what workers have `published` of `total` units, until the block ends."""
+    stop = threading.Event()
+
+    def poll() -> None:
+        while not stop.wait(POLL_SECONDS):
+            progress.update(published())
+
+    progress.start(stage, total, unit)
+    watcher = threading.Thread(target=poll, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join()
 
 
 def duration(seconds: float) -> str:

@@ -45,6 +45,7 @@ class InputSpec:
     format: Literal["auto", "warc", "jsonl", "parquet", "text"] = key("auto", "auto: content decides, then the name")
     document: Literal["file", "line"] = key("file", "text inputs: what one document is")
     columns: Columns = key(Columns(), "column names of JSONL and Parquet")
+    extra: bool = key(True, "JSONL and Parquet: keep other columns, as JSON in `extra`")
     extract: Literal["main", "all", "none"] = key("main", "HTML: main content, all text, or as it is")
     domain: str | None = key(None, "kind of content, for `when:` and the report: web, code, law ...")
     license: str | None = key(None, "licence of every document that names none itself")

@@ -193,6 +193,16 @@ class Store:
                 if path.is_file():
                     path.unlink()
 
+    def size(self, name: str) -> int:
+        """Returns the bytes of a published file."""
+        filesystem, root = self.resolve()
+        return int(filesystem.get_file_info(f"{root}/{name}").size)
+
+    def remove_file(self, name: str) -> None:
+        """Deletes a published file."""
+        filesystem, root = self.resolve()
+        filesystem.delete_file(f"{root}/{name}")
+
     def remove(self, folder: str) -> None:
         """Deletes `folder` and all in it, if it is there."""
         filesystem, root = self.resolve()

@@ -18,7 +18,7 @@ from pipelines.command.shadowing import shadowed_package
 from pipelines.command.speaking import say
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-GOES_ON = frozenset({"run", "resume"})
+GOES_ON = frozenset({"run", "resume", "dedup"})
 """Commands that go on where they stopped when given again."""
 EXTRAS = {"torch": "trainer", "label_studio_sdk": "annotator", "starlette": "service", "uvicorn": "service"}
 
@@ -41,6 +41,13 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             module="specs", does="Check a spec and its files; start nothing.", example="validate job.yaml"
         ),
         "schema": Entry(module="specs", does="Print the JSON Schema of specs.", example="schema > job.schema.json"),
+    },
+    "One stage": {
+        "dedup": Entry(
+            module="dedup",
+            does="Mark or drop duplicates in any JSONL or Parquet.",
+            example="dedup data/*.parquet -o out/",
+        ),
     },
     "Runs (RUN is a run directory; the newest under ./runs if not given)": {
         "report": Entry(module="seeing", does="Write report.html again.", example="report runs/web-1a2b3c4d"),

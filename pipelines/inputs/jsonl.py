@@ -27,7 +27,7 @@ def read_jsonl(
     path = origin.file.path
     rows: list[Row] = []
     size = 0
-    to_row = row_reader(origin.given.columns)
+    to_row = row_reader(origin.given.columns, extra=origin.given.extra)
     for block in blocks:
         if isinstance(block, Oversized):
             accounts.dead_letter(path, block.offset, block.length, "record_too_long", f"a line of {block.length} bytes")
@@ -49,8 +49,13 @@ def read_jsonl(
         yield _batch(origin, rows)
 
 
-def row_reader(columns: Columns) -> Callable[[bytes, int, int], Row]:
-    """Returns the function that makes a row of a line at an offset (it raises BadRecord)."""
+def row_reader(columns: Columns, *, extra: bool = True) -> Callable[[bytes, int, int], Row]:
+    """Returns the function that makes a row of a line at an offset (it raises BadRecord).
+
+    Args:
+        columns: which keys hold what.
+        extra: keep the other keys.
+    """
 
     def to_row(line: bytes, offset: int, length: int) -> Row:
         if not line.strip(b" \t\r\xef\xbb\xbf"):
@@ -64,9 +69,9 @@ def row_reader(columns: Columns) -> Callable[[bytes, int, int], Row]:
         time = utc_time(record.get(columns.date)) if columns.date and record else None
         if time is not None and columns.date:
             del record[columns.date]
-        extra = extra_json(record) if record else None
+        others = extra_json(record) if extra and record else None
         charset = REPLACED if replaced else None
-        return offset, length, text, user_id, url, language, license_name, time, extra, charset
+        return offset, length, text, user_id, url, language, license_name, time, others, charset
 
     return to_row
 

@@ -5,25 +5,28 @@ rows, whose bytes are known before (`parquet_weights.py`).
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.errors import InputError
 from pipelines.inputs.accounts import Accounts
 from pipelines.inputs.files import InputFile
 from pipelines.inputs.open import as_arrow, open_raw
 from pipelines.inputs.parquet_bounds import MAX_NESTED_VALUES, PageTooLarge, bounds_of
 from pipelines.inputs.parquet_pages import BadPage, RowGroup, row_groups
 from pipelines.inputs.parquet_rows import WeighedRows, is_text, rows_of
-from pipelines.inputs.parquet_weights import row_weights
+from pipelines.inputs.parquet_weights import row_weights, slices
 from pipelines.inputs.rows import Origin, joined
 from pipelines.spec import Limits
 
 MAX_PAGE_RECORDS = 4
 """A page may be this many times `limits.record_bytes`: it holds at least one record, and writers aim at 1 MiB."""
+ORIGINAL_BYTES = 16 << 20
+"""Decoded bytes of a batch of `original_rows`."""
 _BUFFER_BYTES = 1 << 20
 _MAX_DEPTH = 100  # levels of nested columns; JSON is written to 254
 _DAMAGE = (OSError, pa.ArrowException, ValueError, BadPage)  # what Arrow raises for damaged files
@@ -51,22 +54,65 @@ def read_parquet(
     raw: BinaryIO, rows: tuple[int, int | None], origin: Origin, limits: Limits, accounts: Accounts
 ) -> Iterator[pa.RecordBatch]:
     """Yields READ batches of the row groups that start in `rows`; damage costs a row group, not the file."""
-    path, (start, end) = origin.file.path, rows
+    path = origin.file.path
     try:
-        with _as_refused():
-            source = _Source(file=_opened(raw, origin), raw=raw, origin=origin, limits=limits, accounts=accounts)
-            groups = row_groups(raw)
-            total = sum(group.num_rows for group in groups)
-            _check_rows(total, origin.file, limits)
+        source, groups = _source(raw, origin, limits, accounts)
     except _Refused as refused:
         accounts.dead_letter(path, 0, 0, refused.reason, refused.detail)
         accounts.end(path, 0)
         return
+    for index, group in _starting_in(groups, rows):
+        yield from joined(_read_group(source, index, group), batch_bytes=limits.batch_bytes)
+    if rows[1] is None:
+        accounts.end(path, sum(group.num_rows for group in groups))
+
+
+def original_rows(
+    raw: BinaryIO, rows: tuple[int, int | None], origin: Origin, limits: Limits
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Yields (first row, rows with the file's own columns and types) of the row groups that start in `rows`.
+
+    What `read_parquet` makes dead letters of as a whole is left out here too. How rows are batched follows from the
+    file.
+
+    Raises:
+        InputError: a column has more values in a row group than can be read in bounded memory.
+    """
+    try:
+        source, groups = _source(raw, origin, limits, Accounts(source=origin.source))
+    except _Refused:
+        return
+    for index, group in _starting_in(groups, rows):
+        with suppress(_Refused):
+            for found in _weighed(source, index, group):
+                for start, stop in slices(found.weight_N, ORIGINAL_BYTES):
+                    yield found.first_row + start, _as_stored(found.batch.slice(start, stop - start), source)
+
+
+def _as_stored(batch: pa.RecordBatch, source: _Source) -> pa.RecordBatch:
+    schema = source.file.schema_arrow.remove_metadata()
+    missing = [name for name in schema.names if name not in batch.schema.names]
+    if missing:
+        raise InputError(
+            f"{source.origin.file.path}: column {missing[0]!r}: expected one column of that name with at most "
+            f"{MAX_NESTED_VALUES} values in a row group, found more; rename it or write smaller row groups"
+        )
+    return pa.RecordBatch.from_arrays([batch[field.name].cast(field.type) for field in schema], schema=schema)
+
+
+def _source(raw: BinaryIO, origin: Origin, limits: Limits, accounts: Accounts) -> tuple[_Source, list[RowGroup]]:
+    with _as_refused():
+        source = _Source(file=_opened(raw, origin), raw=raw, origin=origin, limits=limits, accounts=accounts)
+        groups = row_groups(raw)
+        _check_rows(sum(group.num_rows for group in groups), origin.file, limits)
+    return source, groups
+
+
+def _starting_in(groups: list[RowGroup], rows: tuple[int, int | None]) -> Iterator[tuple[int, RowGroup]]:
+    start, end = rows
     for index, group in enumerate(groups):
         if start <= group.start and (end is None or group.start < end):
-            yield from joined(_read_group(source, index, group), batch_bytes=limits.batch_bytes)
-    if end is None:
-        accounts.end(path, total)
+            yield index, group
 
 
 def row_group_starts(file: InputFile, *, aim_bytes: int, limits: Limits) -> list[int]:
@@ -155,11 +201,12 @@ def _opened_group(source: _Source, index: int, group: RowGroup) -> Iterator[pa.R
         raise _Refused("expansion_limit", str(error)) from None
     names = _names(source.file.schema_arrow)
     for name in [name for name in names if bounds.num_nested[name] > MAX_NESTED_VALUES]:
+        names.remove(name)
         detail = (
             f"column {name!r} with {bounds.num_nested[name]} values in {group.num_rows} rows is not kept in `extra`"
         )
-        source.accounts.dead_letter(source.origin.file.path, group.start, 0, "column_left_out", detail)
-        names.remove(name)
+        if source.origin.given.extra:
+            source.accounts.dead_letter(source.origin.file.path, group.start, 0, "column_left_out", detail)
     file = pq.ParquetFile(
         as_arrow(source.raw),
         metadata=source.file.metadata,

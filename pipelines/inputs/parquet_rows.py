@@ -78,7 +78,9 @@ def _read_batch(
     given = {name: batch[name] for name in batch.schema.names if name != names.text}
     columns |= {"offset": row_N.tolist(), "length_bytes": [1] * len(row_N), **_mapped(given, names)}
     target = "text" if pa.types.is_string(content.type) else "raw"
-    yield read_batch(origin, {**columns, target: content, "extra": _extra(given, len(row_N))})
+    yield read_batch(
+        origin, {**columns, target: content, "extra": _extra(given if origin.given.extra else {}, len(row_N))}
+    )
 
 
 def _blank(content: pa.Array) -> NDArray[np.bool_]:
@@ -158,6 +160,13 @@ def _extra(given: Mapping[str, pa.Array], num_rows: int) -> list[object]:
         {name: values[row] for name, values in columns.items() if values[row] is not None} for row in range(num_rows)
     )
     return [orjson.dumps(row, default=_jsonable, option=_OPTIONS).decode() if row else None for row in rows]
+
+
+def json_lines_of(batch: pa.RecordBatch) -> list[bytes]:
+    """Returns one JSON object per row, nulls included; what JSON lacks as text (times in ISO 8601, decimals)."""
+    columns = [_values(array) for array in batch.columns]
+    rows = (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
+    return [orjson.dumps(row, default=_jsonable, option=orjson.OPT_NON_STR_KEYS) for row in rows]
 
 
 def _jsonable(value: object) -> object:

@@ -23,7 +23,7 @@ from pipelines.inputs.units import Piece, WorkUnit
 from pipelines.inputs.warc import read_warc
 from pipelines.spec import InputSpec, Limits
 
-__all__ = ["Accounts", "read_unit"]
+__all__ = ["Accounts", "blocks_of", "read_unit", "stream_of"]
 
 
 def read_unit(unit: WorkUnit, given: InputSpec, limits: Limits, accounts: Accounts) -> Iterator[pa.RecordBatch]:
@@ -65,8 +65,7 @@ def _read(piece: Piece, raw: BinaryIO, origin: Origin, limits: Limits, accounts:
     elif file.format == "parquet":
         yield from read_parquet(raw, (piece.start, piece.end), origin, limits, accounts)
     else:
-        bounds = Bounds(stream_bytes=limits.stream_bytes, expansion=limits.expansion, grace_bytes=limits.record_bytes)
-        stream = ByteStream(raw, file.compression or "none", bounds)
+        stream = stream_of(raw, file, limits)
         if file.format == "text" and origin.given.document == "file":
             yield from read_text_file(stream, origin, accounts, max_bytes=limits.record_bytes)
             _close(stream, file, accounts)
@@ -74,15 +73,25 @@ def _read(piece: Piece, raw: BinaryIO, origin: Origin, limits: Limits, accounts:
             yield from _read_lines(stream, piece, origin, limits, accounts)
 
 
+def stream_of(raw: BinaryIO, file: InputFile, limits: Limits) -> ByteStream:
+    """Returns the decompressed bytes of an opened file."""
+    bounds = Bounds(stream_bytes=limits.stream_bytes, expansion=limits.expansion, grace_bytes=limits.record_bytes)
+    return ByteStream(raw, file.compression or "none", bounds)
+
+
+def blocks_of(stream: ByteStream, piece: Piece, limits: Limits) -> Iterator[Lines | Oversized]:
+    """Yields the lines that start in a piece of a file, up to the damage that ends it, if any."""
+    start = first_line_start(stream.raw, piece.start) if piece.start else 0
+    stream.position = start
+    yield from _until_fault(read_lines(stream, offset=start, stop=piece.end, max_bytes=limits.record_bytes), stream)
+
+
 def _read_lines(
     stream: ByteStream, piece: Piece, origin: Origin, limits: Limits, accounts: Accounts
 ) -> Iterator[pa.RecordBatch]:
-    start = first_line_start(stream.raw, piece.start) if piece.start else 0
-    stream.position = start
-    blocks = read_lines(stream, offset=start, stop=piece.end, max_bytes=limits.record_bytes)
     batch_bytes = min(limits.batch_bytes, MAX_BATCH_BYTES)
     reader = read_jsonl if piece.file.format == "jsonl" else read_text_lines
-    yield from reader(_until_fault(blocks, stream), origin, accounts, batch_bytes=batch_bytes)
+    yield from reader(blocks_of(stream, piece, limits), origin, accounts, batch_bytes=batch_bytes)
     if piece.end is None:
         _close(stream, piece.file, accounts)
 

@@ -1,0 +1,262 @@
+"""The output of `gristmill dedup`: the input's own records, in their order, with a verdict and a cluster beside each.
+
+One file, or a folder that mirrors the inputs' files. A JSON record keeps its bytes and gets keys appended; a Parquet
+row keeps its columns and types. A record without text has been compared with nothing: its verdict is null.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import zstandard
+from numpy.typing import NDArray
+
+from curation.dedup.linking import ids_of
+from curation.errors import InputError
+from pipelines.inputs.json_lines import parse_line
+from pipelines.inputs.originals import Records, records_of, schema_of, unified
+from pipelines.inputs.units import Piece
+from pipelines.measuring import Job
+from pipelines.parts import read_part, write_part
+from pipelines.roster import to_binary16
+from pipelines.store import HashingFile, Store
+
+ADDED = pa.schema(
+    [pa.field("verdict", pa.string()), pa.field("cluster_id", pa.string()), pa.field("cluster_size", pa.int64())]
+)
+ROWS_PER_GROUP = 1 << 16
+BYTES_PER_GROUP = 64 << 20
+LEVEL, GZIP_LEVEL = 3, 6
+_DIGITS = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
+
+Codec = Literal["parquet", "none", "gzip", "zstd"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFile:
+    """A file to write: its name in the output folder and the pieces it is made of, each with the run's part."""
+
+    name: str
+    codec: Codec
+    pieces: tuple[tuple[str, Piece], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where and how outputs are written; `prefix` goes before the names of added columns."""
+
+    store: Store
+    only_kept: bool
+    prefix: str
+
+    @property
+    def added(self) -> pa.Schema:
+        """The columns that are added."""
+        return pa.schema([item.with_name(f"{self.prefix}{item.name}") for item in ADDED])
+
+
+def write_outputs(job: Job, output: Output, files: tuple[OutputFile, ...]) -> None:
+    """Writes files that share the parts of one work unit, or one file of many (idempotent).
+
+    Raises:
+        InputError: an input has a column of an added name, or values that the output cannot hold.
+    """
+    verdicts = _Verdicts(job.store)
+    for file in files:
+        if output.store.exists(file.name):
+            continue
+        with output.store.publish(file.name) as sink:
+            if file.codec == "parquet":
+                _write_parquet(job, output, file, verdicts, sink)
+            else:
+                _write_jsonl(job, output, file, verdicts, sink)
+
+
+def _write_parquet(job: Job, output: Output, file: OutputFile, verdicts: "_Verdicts", sink: HashingFile) -> None:
+    own = _schema(job, file)
+    for name in output.added.names:
+        if name in own.names:
+            raise _taken(file.name, name)
+    schema = pa.schema([*own, *output.added])
+    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression="zstd", compression_level=LEVEL) as writer:
+        batches = (
+            pa.RecordBatch.from_arrays([*records.rows(own, path).columns, *added.columns], schema=schema)
+            for path, records, added in _judged(job, file, verdicts)
+        )
+        for group in _groups(_kept(batch, output) for batch in batches):
+            writer.write_table(group, row_group_size=group.num_rows)
+
+
+def _schema(job: Job, file: OutputFile) -> pa.Schema:
+    inputs = {piece.file.path: piece.file for _, piece in file.pieces}
+    given = next(iter(job.spec.inputs.values()))
+    schemas = [schema_of(Piece(file=found), given, job.spec.limits) for found in inputs.values()]
+    return schemas[0] if len(schemas) == 1 else unified(schemas, file.name)
+
+
+def _groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Yields tables of at least ROWS_PER_GROUP rows or BYTES_PER_GROUP, but for the last one."""
+    pending: list[pa.RecordBatch] = []
+    rows = num_bytes = 0
+    for batch in batches:
+        pending.append(batch)
+        rows, num_bytes = rows + batch.num_rows, num_bytes + batch.nbytes
+        if rows >= ROWS_PER_GROUP or num_bytes >= BYTES_PER_GROUP:
+            yield pa.Table.from_batches(pending).combine_chunks()
+            pending, rows, num_bytes = [], 0, 0
+    if rows:
+        yield pa.Table.from_batches(pending).combine_chunks()
+
+
+def _kept(batch: pa.RecordBatch, output: Output) -> pa.RecordBatch:
+    return batch.filter(pc.equal(batch[output.added.names[0]], "kept")) if output.only_kept else batch
+
+
+def _write_jsonl(job: Job, output: Output, file: OutputFile, verdicts: "_Verdicts", sink: HashingFile) -> None:
+    names = output.added.names
+    keys = [f'"{name}"'.encode() for name in names]
+    packer = _packer(file.codec)
+    for path, records, added in _judged(job, file, verdicts):
+        written = []
+        for line, *values in zip(records.lines(), *(column.to_pylist() for column in added.columns), strict=True):
+            if output.only_kept and values[0] != "kept":
+                continue
+            if any(key in line for key in keys):
+                _check_free(line, names, path)
+            written.append(_with_keys(line, dict(zip(names, values, strict=True))))
+        sink.write(packer.compress(b"".join(written)))
+    sink.write(packer.flush())
+
+
+def _with_keys(line: bytes, values: dict[str, object]) -> bytes:
+    """Returns a JSON object, as it is, with keys after its own, and a line end."""
+    own = line[: line.rindex(b"}")].rstrip()
+    return own + (b"" if own.endswith(b"{") else b",") + orjson.dumps(values)[1:] + b"\n"
+
+
+def _check_free(line: bytes, names: list[str], path: str) -> None:
+    record, _ = parse_line(line)
+    for name in names:
+        if name in record:
+            raise _taken(path, name)
+
+
+def _taken(path: str, name: str) -> InputError:
+    return InputError(f"{path}: expected no column {name!r}, found one; give another name with --prefix")
+
+
+class _Packer(Protocol):
+    def compress(self, data: bytes, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+class _Plain:
+    def compress(self, data: bytes, /) -> bytes:
+        return data
+
+    def flush(self) -> bytes:
+        return b""
+
+
+def _packer(codec: Codec) -> _Packer:
+    """Returns a compressor of a stream that puts neither a clock nor a name into it."""
+    if codec == "gzip":
+        return zlib.compressobj(level=GZIP_LEVEL, wbits=31)
+    if codec == "zstd":
+        return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
+    return _Plain()
+
+
+def _judged(job: Job, file: OutputFile, verdicts: "_Verdicts") -> Iterator[tuple[str, Records, pa.RecordBatch]]:
+    """Yields (path, records, the columns that are added to them) in input order."""
+    given = next(iter(job.spec.inputs.values()))
+    for part, piece in file.pieces:
+        for records in records_of(piece, given, job.spec.limits):
+            yield piece.file.path, records, verdicts.of(part, piece.file.path, records.offset_N)
+
+
+@dataclass(slots=True)
+class _Verdicts:
+    """What a run decided, by part, path and offset; one part in memory at a time."""
+
+    store: Store
+    _part: str | None = None
+    _of_path: dict[str, tuple[NDArray[np.int64], pa.RecordBatch]] = field(default_factory=dict)
+    _sizes: "_ClusterSizes | None" = None
+
+    def of(self, part: str, path: str, offset_N: NDArray[np.int64]) -> pa.RecordBatch:
+        """Returns ADDED (N,) of the records at these offsets; null where there was no document."""
+        if part != self._part:
+            self._load(part)
+        if path not in self._of_path:
+            return pa.RecordBatch.from_arrays([pa.nulls(offset_N.size, kind) for kind in ADDED.types], schema=ADDED)
+        known_M, added = self._of_path[path]
+        at_N = np.minimum(np.searchsorted(known_M, offset_N), known_M.size - 1)
+        return added.take(pa.array(at_N, mask=known_M[at_N] != offset_N))
+
+    def _load(self, part: str) -> None:
+        places = read_part(self.store, f"measured/{part}.parquet", ["path", "offset"])
+        decided = read_part(self.store, f"decisions/{part}.parquet", ["state", "cluster_id"])
+        if self._sizes is None:
+            self._sizes = _cluster_sizes(self.store)
+        clusters = decided["cluster_id"].combine_chunks()
+        columns = [decided["state"].combine_chunks(), hex_of(clusters), self._sizes.of(clusters)]
+        added = pa.RecordBatch.from_arrays(columns, schema=ADDED)
+        offset_N = places["offset"].to_numpy()
+        paths = pc.run_end_encode(places["path"].combine_chunks())
+        ends = paths.run_ends.to_pylist()
+        runs = zip(paths.values.to_pylist(), [0, *ends], ends, strict=False)
+        self._of_path = {path: (offset_N[start:end], added.slice(start, end - start)) for path, start, end in runs}
+        self._part = part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ClusterSizes:
+    """Sizes of the C clusters of more than one document, by id."""
+
+    id_C: NDArray[np.bytes_]  # S16, sorted
+    size_C: NDArray[np.int64]
+
+    def of(self, ids: pa.FixedSizeBinaryArray) -> pa.Array:
+        """Returns the size of each document's cluster (N,): 1 where it has none."""
+        size_N = np.ones(len(ids), dtype=np.int64)
+        has_N = np.asarray(ids.is_valid())
+        size_N[has_N] = self.size_C[np.searchsorted(self.id_C, ids_of(ids.drop_null()))]
+        return pa.array(size_N)
+
+
+CLUSTERS = "work/clusters.parquet"
+_CLUSTERS = pa.schema([pa.field("cluster_id", pa.binary(16)), pa.field("size", pa.int64())])
+
+
+def write_cluster_sizes(store: Store, parts: tuple[str, ...]) -> None:
+    """Counts the documents of each cluster of a run, for the workers that write its outputs."""
+    names = [f"decisions/{part}.parquet" for part in parts]
+    ids = [ids_of(read_part(store, name, ["cluster_id"])["cluster_id"].combine_chunks().drop_null()) for name in names]
+    id_C, size_C = np.unique(np.concatenate([np.zeros(0, "S16"), *ids]), return_counts=True)
+    table = pa.RecordBatch.from_arrays([to_binary16(id_C), pa.array(size_C)], schema=_CLUSTERS)
+    write_part(store, CLUSTERS, _CLUSTERS, [table])
+
+
+def _cluster_sizes(store: Store) -> _ClusterSizes:
+    table = read_part(store, CLUSTERS).combine_chunks()
+    return _ClusterSizes(id_C=ids_of(table["cluster_id"].combine_chunks()), size_C=table["size"].to_numpy())
+
+
+def hex_of(ids: pa.FixedSizeBinaryArray) -> pa.StringArray:
+    """Returns ids (N,) as lower-case hexadecimal text."""
+    if not len(ids):
+        return pa.array([], pa.string())
+    raw_N16 = np.frombuffer(ids.fill_null(bytes(16)).buffers()[1], dtype=np.uint8)
+    raw_N16 = raw_N16[ids.offset * 16 : (ids.offset + len(ids)) * 16].reshape(-1, 16)
+    text_N32 = _DIGITS[np.stack((raw_N16 >> 4, raw_N16 & 15), axis=2)]
+    offset_N1 = np.arange(len(ids) + 1, dtype=np.int32) * 32
+    text = pa.StringArray.from_buffers(len(ids), pa.py_buffer(offset_N1), pa.py_buffer(text_N32.tobytes()))
+    return pc.if_else(ids.is_valid(), text, None)

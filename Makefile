@@ -36,6 +36,7 @@ check: $(VENV)/.dev-stamp ## format, lint, types, layers, and whether the genera
 
 bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its own under .cache/
 	@$(BIN)/python infra/benchmarks/against_datatrove.py
+	@$(BIN)/python infra/benchmarks/dedup_stage.py
 
 soak: $(VENV)/.dev-stamp ## the tests that take minutes: peak memory at growing inputs
 	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)

@@ -8,7 +8,13 @@ import gzip
 import hashlib
 import json
 import os
+import string
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+
+LETTERS = string.ascii_lowercase
+STEPS = (1, 3, 5, 7, 9, 11, 15, 17, 19, 21, 23, 25)
 
 
 def texts(num_bytes: int) -> list[str]:
@@ -38,3 +44,31 @@ def write(documents: list[str], path: Path) -> dict[str, int]:
     """Writes documents as JSON lines; returns how many there are and their bytes."""
     path.write_text("".join(json.dumps(text) + "\n" for text in documents), encoding="utf-8")
     return {"documents": len(documents), "bytes": sum(len(text.encode()) for text in documents)}
+
+
+def varied(documents: list[str], num_bytes: int) -> Iterator[str]:
+    """Yields `documents`, then varied copies of them, until `num_bytes` of UTF-8 are passed.
+
+    A copy has its letters a to z exchanged for others, in another way each time round: lengths of words, repetition and
+    duplicates stay as they are in real text, and no copy is a duplicate of another. Texts of which less than half
+    is such letters are not copied.
+    """
+    total = 0
+    latin = [text for text in documents if 2 * sum(map(text.count, LETTERS)) >= len(text)]
+    for copy in count():
+        table = _exchange(copy)
+        for text in latin if copy else documents:
+            total += len(text.encode())
+            if total > num_bytes:
+                return
+            yield text.translate(table)
+
+
+def _exchange(copy: int) -> dict[int, int]:
+    """Returns letter -> letter: `step * letter + shift` modulo 26, of which there are 312 with `step` prime to 26."""
+    step, shift = STEPS[copy % len(STEPS)], copy // len(STEPS)
+    if shift >= len(LETTERS):
+        raise ValueError(f"expected at most {len(STEPS) * len(LETTERS)} copies, found {copy + 1}")
+    to = [LETTERS[(step * place + shift) % len(LETTERS)] for place in range(len(LETTERS))]
+    upper = str.maketrans(LETTERS.upper(), "".join(to).upper())
+    return str.maketrans(LETTERS, "".join(to)) | upper

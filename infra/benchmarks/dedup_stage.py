@@ -1,0 +1,110 @@
+"""Measures whole deduplication, from a JSONL file to a file of kept text: ours, datatrove's four stages, rensa.
+
+Usage: GRISTMILL_CORPORA=... python infra/benchmarks/dedup_stage.py [--rounds 3] [--megabytes 50] [--big-megabytes 1000]
+
+The text is real_text.py's; beyond the 38 MB that there are, it goes on with copies whose letters are exchanged. We and
+rensa get --megabytes of it, datatrove, which passes about 0.7 MB per CPU-second, the first two (a random sample of the
+same text). All run in a process that has warmed up; figures are MB per CPU-second, 10^6 bytes of UTF-8 text per user
+and system second of the process and its children. Rounds alternate; ratios are medians of the rounds' ratios.
+
+What each does: ours is a job without edits, signals and gates that leaves a whole run directory (text and signatures of
+every document, verified links, decisions, kept text, canaries, report). datatrove signs, matches, clusters and filters,
+and verifies nothing. rensa's deduplicator estimates similarity from signatures in memory; the 5-word shingles that it
+is given are made in Python, as its documentation leaves to the caller. Both peers live in venvs under .cache/peers.
+
+At --big-megabytes we alone are measured, once: the rate should be within 20% of the small one. Writes
+results/dedup_stage.json; exits 1 where a target is missed.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from peers import HERE, measure, python_of, version_of
+from real_text import texts, up_to, varied
+from records import circumstances, save
+
+REAL_BYTES, PEER_BYTES = 40_000_000, 2_000_000
+PEERS = ("datatrove", "rensa")
+TARGETS = {"datatrove": 100.0, "rensa": 10.0}
+LEAST_OF_SMALL_RATE = 0.8
+
+Speeds = dict[str, float]
+
+
+def side(name: str, documents: Iterable[str]) -> dict[str, object]:
+    """Runs one side over documents in a folder of its own; returns what it printed."""
+    python = Path(sys.executable) if name == "gristmill" else python_of(name)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "texts").mkdir()
+        with (Path(folder) / "texts" / "texts.jsonl").open("w", encoding="utf-8") as out:
+            out.writelines(json.dumps({"text": text}) + "\n" for text in documents)
+        return measure([python, HERE / f"{name}_dedup_side.py", folder])
+
+
+def speed(found: dict[str, object]) -> float:
+    """Returns MB per CPU-second."""
+    return found["bytes"] / 1e6 / found["cpu_seconds"]["all"]
+
+
+def missed(ratios: Speeds, big: float | None) -> list[str]:
+    """Returns one line for each target that was not reached."""
+    found = [
+        f"{peer}: expected at least {target:.0f} times as fast, found {ratios[peer]:.1f}"
+        for peer, target in TARGETS.items()
+        if ratios[peer] < target
+    ]
+    if big is not None and big < LEAST_OF_SMALL_RATE:
+        found.append(f"big input: expected at least {LEAST_OF_SMALL_RATE} of the small one's rate, found {big:.2f}")
+    return found
+
+
+def main() -> int:
+    """Runs all rounds, writes the result and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3, help="alternating rounds (3)")
+    parser.add_argument("--megabytes", type=int, default=50, help="text for us and rensa (50)")
+    parser.add_argument("--big-megabytes", type=int, default=1000, help="text for us alone, once; 0: not (1000)")
+    arguments = parser.parse_args()
+    if not os.environ.get("GRISTMILL_CORPORA"):
+        print("GRISTMILL_CORPORA is not set: it names the folder that holds the corpora (dev/)", file=sys.stderr)
+        return 2
+    documents = texts(REAL_BYTES)
+    small = list(varied(documents, arguments.megabytes * 10**6))
+    given = {"gristmill": small, "datatrove": up_to(documents, PEER_BYTES), "rensa": small}
+    rounds = [{name: side(name, given[name]) for name in given} for _ in range(arguments.rounds)]
+    speeds = {name: statistics.median(speed(found[name]) for found in rounds) for name in given}
+    ratios = {
+        peer: statistics.median(speed(found["gristmill"]) / speed(found[peer]) for found in rounds) for peer in PEERS
+    }
+    big = side("gristmill", varied(documents, arguments.big_megabytes * 10**6)) if arguments.big_megabytes else None
+    big_ratio = speed(big) / speeds["gristmill"] if big else None
+    result = {
+        **circumstances("apache-beam", "numba", "numpy", "pyarrow"),
+        "peers": [version_of(peer) for peer in PEERS],
+        "unit": "10^6 bytes of UTF-8 text per CPU-second (user and system, children too), after warm-up",
+        "mb_per_cpu_second": speeds,
+        "ratios": ratios,
+        "big": big and {**big, "mb_per_cpu_second": speed(big), "of_small_rate": big_ratio},
+        "targets": TARGETS | {"big_of_small_rate": LEAST_OF_SMALL_RATE},
+        "missed": missed(ratios, big_ratio),
+        "rounds": rounds,
+    }
+    path = save("dedup_stage", result)
+    for name, value in speeds.items():
+        print(
+            f"{name:10} {value:8.2f} MB per CPU-second {f'we are {ratios[name]:.1f} times' if name in ratios else ''}"
+        )
+    if big:
+        print(f"{'big':10} {speed(big):8.2f} MB per CPU-second, {big_ratio:.2f} of the small rate")
+    print("\n".join(result["missed"]) or f"all targets met; {path}")
+    return 1 if result["missed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

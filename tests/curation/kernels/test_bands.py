@@ -1,5 +1,8 @@
 """Band hashes and candidate pairs against their definitions."""
 
+import time
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,6 +46,26 @@ def test_a_hot_bucket_compares_each_member_with_the_32_earliest_and_is_reported(
     assert hot == 1
     assert len(pairs) == 32 * 31 // 2 + (1000 - 32) * 32
     assert {earlier for _, earlier in pairs} == set(range(32))
+
+
+@pytest.mark.slow
+def test_a_million_documents_in_one_bucket_cost_what_their_32_pairs_each_cost_and_no_more():
+    size = 1_000_000
+    hashes, ranks = np.full(size, 7, dtype=np.uint64), np.random.default_rng(0).permutation(size).astype(np.uint32)
+    list(packed_pairs(hashes[:2], ranks[:2])[1])  # compiled before anything is measured
+    tracemalloc.start()
+    started = time.process_time()
+    hot, pieces = packed_pairs(hashes, ranks)
+    sizes = [(pairs.size, int(pairs.astype(np.uint32).max())) for pairs in pieces]
+    seconds, (_, peak_bytes) = time.process_time() - started, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert hot == 1, "reported"
+    assert sum(count for count, _ in sizes) == 32 * 31 // 2 + (size - 32) * 32, (
+        "all pairs would be 15,625 times as many"
+    )
+    assert max(earliest for _, earliest in sizes) == 31, "each is compared with the 32 earliest"
+    assert peak_bytes < 400e6, f"{peak_bytes / 1e6:.0f} MB; the pairs are 256 MB"
+    assert seconds < 30
 
 
 def test_a_bucket_that_the_cap_leaves_whole_is_not_hot():

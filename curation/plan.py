@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Literal, Protocol
 
 from curation.dedup.banding import Signing
+from curation.dedup.exact_keys import ExactKeys
 from curation.dedup.minhash import MinHash
 from curation.errors import SpecError
 from curation.quality.gopher import GopherQuality, GopherRepetition
@@ -53,6 +54,7 @@ def measure_plan(
     language_model: str | None,
     language_model_sha256: str | None,
     near: NearSettings | None,
+    equal_by: tuple[str, ...] = (),
 ) -> Plan:
     """Returns the plan from extracted text to signals and signature: one phase, edits first.
 
@@ -64,7 +66,8 @@ def measure_plan(
         kind = _named(SIGNALS, name, "signals")
         pinned = kind is Language and language_model is not None and language_model_sha256 is not None
         steps.append(Language(model=language_model, sha256=language_model_sha256) if pinned else kind())
-    return Plan(phases=((*steps, _signature(near)),))
+    keys = ExactKeys(words="exact_words" in equal_by, url="url" in equal_by)
+    return Plan(phases=((*steps, _signature(near), keys),))
 
 
 def _named(table: dict[str, type[Step]], name: str, where: str) -> type[Step]:

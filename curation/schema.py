@@ -62,7 +62,7 @@ PROVENANCE = pa.schema(
         pa.field("declared_language", pa.string()),
         pa.field("extractor", pa.string()),  # name and version; null: text was given
         pa.field("extra", pa.string()),  # unknown input fields, one JSON object, keys sorted
-        pa.field("raw_hash", type_of_id, nullable=False),  # xxh3-128 of the record's raw content
+        pa.field("raw_hash", type_of_id, nullable=False),  # BLAKE2b-128 of the record's raw content
     ]
 )
 
@@ -98,10 +98,15 @@ DEAD_LETTER = pa.schema(
 
 SIGNATURE_FIELDS = (
     pa.field("text_hash", type_of_id, nullable=False),  # BLAKE2b-128 of the text that leaves
-    pa.field("words_hash", type_of_id, nullable=False),  # xxh3-128 of the word hashes: case, space, punctuation free
+    pa.field("text_bytes", pa.int64(), nullable=False),  # of UTF-8
     pa.field("num_words", pa.int64(), nullable=False),
     pa.field("minhash", pa.binary()),  # permutations * uint32, little endian; null below `ngram` words
     pa.field("shingles", pa.binary()),  # sorted unique uint32 shingle hashes, little endian
+)
+
+EXACT_KEY_FIELDS = (
+    pa.field("words_hash", type_of_id),  # BLAKE2b-128 of the words in lower case; null unless asked for, or no word
+    pa.field("url_hash", type_of_id),  # BLAKE2b-128 of the URL's normal form; null unless asked for, or no URL
 )
 
 SIGNATURES = pa.schema(
@@ -109,6 +114,7 @@ SIGNATURES = pa.schema(
         pa.field("doc_id", type_of_id, nullable=False),
         *(field for field in SIGNATURE_FIELDS if field.name != "shingles"),
         pa.field("num_shingles", pa.int64(), nullable=False),
+        *EXACT_KEY_FIELDS,
     ]
 )
 """The shingle sets lie beside it as `<part>.shingles`: uint32, little endian, end to end, in the order of rows."""
@@ -122,12 +128,16 @@ VERDICTS = pa.schema(
     ]
 )
 
+LINK_KINDS = ("exact_raw", "exact_text", "exact_words", "url", "near", "near_borderline")
+"""Why two documents are linked: equal content, text, words or URL; similar words; similar enough to ask people."""
+
 LINKS = pa.schema(
     [
         pa.field("doc_id", type_of_id, nullable=False),  # the later document in the order of survivors
         pa.field("earlier_id", type_of_id, nullable=False),
-        pa.field("kind", pa.string(), nullable=False),  # exact | near
-        pa.field("jaccard", pa.float64(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),  # one of LINK_KINDS
+        pa.field("jaccard", pa.float64()),  # null for exact_raw and url: not a matter of words
+        pa.field("threshold", pa.float64()),  # that the similarity was held against; null where nothing was compared
     ]
 )
 
@@ -149,14 +159,19 @@ DECISIONS = pa.schema(
         pa.field("doc_id", type_of_id, nullable=False),
         pa.field("source", pa.string(), nullable=False),
         pa.field("state", pa.string(), nullable=False),  # kept | dropped | review
-        pa.field("decided_by", pa.string()),  # "<gate>/<rule>", dedup/exact, dedup/near, dedup/cluster_undecided
+        pa.field("decided_by", pa.string()),  # "<gate>/<rule>", dedup/<kind of link>, dedup/cluster_undecided
         pa.field("failed", pa.list_(FAILED), nullable=False),
         pa.field("review_reasons", pa.list_(pa.string()), nullable=False),
         pa.field("audit", pa.bool_(), nullable=False),
-        pa.field("cluster_id", type_of_id),  # earliest member; null: no link
+        pa.field("cluster_id", type_of_id),  # earliest member; null: no link but borderline ones
+        pa.field("cluster_size", pa.int64()),  # members, whatever became of them; null: dropped by a gate
         pa.field("survivor_id", type_of_id),  # the document this one was removed for
-        pa.field("link_kind", pa.string()),
+        pa.field("survivor_jaccard", pa.float64()),  # similarity to it; null where nothing was compared
+        pa.field("chained", pa.bool_(), nullable=False),  # removed, and less similar to the survivor than links must be
+        pa.field("linked_id", type_of_id),  # the other end of the link that decided
+        pa.field("link_kind", pa.string()),  # one of LINK_KINDS
         pa.field("link_jaccard", pa.float64()),
+        pa.field("link_threshold", pa.float64()),
         pa.field("split", pa.string()),  # train | validation; null unless kept
     ]
 )

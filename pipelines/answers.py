@@ -64,7 +64,8 @@ class Link(TypedDict):
 
     doc_id: str  # the other one
     kind: str
-    jaccard: float
+    jaccard: float | None  # null: a link that compares no words
+    threshold: float | None
 
 
 class Explanation(TypedDict):
@@ -79,8 +80,11 @@ class Explanation(TypedDict):
     num_members: int
     members: list[Member]  # earliest first, at most 50
     survivor: Match | None
+    survivor_jaccard: float | None
+    linked: Match | None  # the other end of the link that decided
     link_kind: str | None
     link_jaccard: float | None
+    link_threshold: float | None
     links: list[Link]  # most similar first, at most 50
     license: str | None
     extractor: str | None
@@ -174,12 +178,16 @@ def _locator(match: Match) -> str:
 
 
 def _cluster_lines(told: Explanation) -> list[str]:
+    lines = []
+    if told["survivor"] and told["survivor"] != told["linked"]:
+        alike = f"  Jaccard {number(told['survivor_jaccard'])}" if told["survivor_jaccard"] is not None else ""
+        lines += [f"  survivor  {told['survivor']['doc_id']}{alike}", f"            {_locator(told['survivor'])}"]
+    if told["linked"]:
+        label = "survivor" if told["survivor"] == told["linked"] else "linked"
+        lines += [f"  {label:8}  {_link_text(told)}", f"            {_locator(told['linked'])}"]
     if told["cluster_id"] is None:
-        return []
-    lines = [f"  cluster   {told['cluster_id']} of {told['num_members']:,} documents"]
-    if told["survivor"]:
-        link = f"{told['link_kind']} link, Jaccard {number(told['link_jaccard'])}"
-        lines += [f"  survivor  {told['survivor']['doc_id']}  {link}", f"            {_locator(told['survivor'])}"]
+        return lines
+    lines += [f"  cluster   {told['cluster_id']} of {told['num_members']:,} documents"]
     lines += [
         f"  member    {item['doc_id']}  {item['state']}{_by_link(item)}" for item in told["members"][:MEMBERS_SHOWN]
     ]
@@ -187,11 +195,19 @@ def _cluster_lines(told: Explanation) -> list[str]:
     return [*lines, f"            and {hidden:,} more"] if hidden > 0 else lines
 
 
+def _link_text(told: Explanation) -> str:
+    """Returns `<id>  near link, Jaccard 0.8, threshold 0.7`, without numbers where no words are compared."""
+    text = f"{told['linked']['doc_id'] if told['linked'] else ''}  {told['link_kind']} link"
+    if told["link_jaccard"] is None:
+        return text
+    return f"{text}, Jaccard {number(told['link_jaccard'])}, threshold {number(told['link_threshold'])}"
+
+
 def _by_link(member: Member) -> str:
     if member["survivor_id"] is None:
         return f" by {visible(member['decided_by'])}" if member["decided_by"] else ""
-    alike = f"Jaccard {number(member['link_jaccard'])} with {member['survivor_id']}"
-    return f" by {visible(member['decided_by'] or '')}, {alike}"
+    alike = f" (Jaccard {number(member['link_jaccard'])})" if member["link_jaccard"] is not None else ""
+    return f" by {visible(member['decided_by'] or '')}{alike} for {member['survivor_id']}"
 
 
 def _check_line(check: Check) -> str:

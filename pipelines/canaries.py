@@ -16,11 +16,10 @@ from curation.kernels.bands import band_hashes
 from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
 from curation.kernels.minhash import sign
 from curation.schema import CANARIES
-from pipelines.linking import BANDS, NO_RANK, RANKS, SIGNED, load_array, minhash_file, near_of
+from pipelines.linking import BANDS, NO_RANK, RANKS, SIGNED, in_scope, load_array, minhash_file, near_of
 from pipelines.measuring import Job, shingles_file
 from pipelines.parts import read_part, write_part
 from pipelines.roster import Roster, to_binary16
-from pipelines.spec import NearSpec
 from pipelines.stored_rows import PLACE, StoredRows, places_of
 from pipelines.verifying import ALL_PLACES, ITEMS_PER_READ
 
@@ -62,7 +61,8 @@ def write_canaries(job: Job, roster: Roster) -> None:
     sets = StoredRows(store=job.store, names=tuple(map(shingles_file, roster.parts)), places_R=originals.place_C)
     shingles, offsets = sets.of(np.arange(level_C.size, dtype=np.uint32))
     made = make_canaries(shingles, offsets, originals.id_C, level_C, seed=job.spec.seed)
-    batch = _tried(job, roster, originals, level_C, made, originals_hash_CB=_hashes(near, (shingles, offsets))[1])
+    originals_hash_CB = _hashes(job, (shingles, offsets), originals.rank_C)[1]
+    batch = _tried(job, roster, originals, level_C, made, originals_hash_CB=originals_hash_CB)
     write_part(job.store, f"{FOLDER}/part-00000-{job.fingerprint[:8]}.parquet", CANARIES, [batch])
 
 
@@ -84,11 +84,12 @@ def _drawn(job: Job, roster: Roster, *, most: int) -> _Originals:
     return together.take(draw_originals(together.id_C, most=most, seed=job.spec.seed))
 
 
-def _hashes(near: NearSpec, sets: Rows) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
-    """Returns (signatures, band hashes) of shingle sets, made as those of documents are."""
+def _hashes(job: Job, sets: Rows, rank_C: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+    """Returns (signatures, band hashes) of shingle sets, made as those of the documents are that have these ranks."""
+    near = near_of(job)
     bands, rows = near.signing.bands, near.signing.rows
     minhash_CH = sign(*sets, num_permutations=bands * rows, seed=near.seed)
-    return minhash_CH, band_hashes(minhash_CH, bands=bands, rows=rows)
+    return minhash_CH, in_scope(job, band_hashes(minhash_CH, bands=bands, rows=rows), rank_C)
 
 
 def _tried(
@@ -101,7 +102,7 @@ def _tried(
     originals_hash_CB: NDArray[np.uint64],
 ) -> pa.RecordBatch:
     """Returns what the buckets and verification make of each canary."""
-    minhash_CH, hash_CB = _hashes(near_of(job), (made.shingles, made.offsets_C1))
+    minhash_CH, hash_CB = _hashes(job, (made.shingles, made.offsets_C1), originals.rank_C)
     canary, rank = candidates_of(hash_CB, _entries(job, roster.parts))
     is_original = rank == originals.rank_C[canary]
     is_link = (

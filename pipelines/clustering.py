@@ -1,54 +1,69 @@
-"""Links to survivors, on the driver: one pass over sorted links, whole-run arrays, no text.
+"""Links to survivors, on the driver: whole-run arrays, no text.
 
-Documents that a gate dropped take no part. Texts that are equal are linked first; of each group only the
-earliest (in the order of survivors) is compared for near duplicates, and the others follow it.
+Documents that a gate dropped take no part. Documents that are equal by something are linked first; of equal texts only
+the earliest (in the order of survivors) is compared for near duplicates, and its links are theirs.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curation.dedup.linking import exact_links, ids_of
-from curation.dedup.survivors import HELD, REMOVED, STAYS, UNDATED, OrderInput, SurvivorInput, rank_of, survivors
-from curation.kernels.union_find import union_find
-from curation.schema import LINKS
+from curation.dedup.linking import is_borderline
+from curation.dedup.survivors import REMOVED, SurvivorInput, Survivors, survivors
+from curation.kernels.families import are_related
+from curation.schema import LINK_KINDS
 from pipelines.faults import reach
-from pipelines.linking import NO_RANK, RANKS, hot_buckets, save_array
+from pipelines.linking import NO_RANK, RANKS, SCOPES, hot_buckets, save_array
+from pipelines.links_table import LinkRows, write_links_table
 from pipelines.measuring import Job
-from pipelines.parts import write_part
-from pipelines.roster import Roster, to_binary16
-from pipelines.verifying import collected_links
+from pipelines.ranking import Ranked, rank_documents
+from pipelines.roster import IN_REVIEW, Roster
+from pipelines.verifying import collected_links, similarities
 
-NO_LINK, EXACT, NEAR = 0, 1, 2
-IN_REVIEW, DROPPED_BY_GATES = 1, 2
-LINKS_PER_PART = 1 << 20
-CRITERIA = {"source": "source_N", "longest": "length_N", "licensed": "licensed_N", "newest": "fetch_time_N"}
-"""`OrderInput`'s field for each preference."""
+NO_LINK = len(LINK_KINDS)
+"""Code of the kind of link of a document without a deciding one; the others are places in LINK_KINDS."""
+NEAR, BORDERLINE_LINK = LINK_KINDS.index("near"), LINK_KINDS.index("near_borderline")
+EQUAL = {"exact_text": 1.0, "exact_words": 1.0}
+"""Jaccard similarity that documents have by being equal; of the other kinds it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clustering:
-    """What links did to each of N documents (rows of the roster)."""
+    """What links did to each of N documents (rows of the roster); -1 and NaN where there is nothing to say."""
 
-    outcome_N: NDArray[np.uint8]  # STAYS, REMOVED, HELD
-    kind_N: NDArray[np.uint8]  # kind of the deciding link
+    outcome_N: NDArray[np.uint8]  # STAYS, REMOVED, HELD, BORDERLINE
+    kind_N: NDArray[np.uint8]  # kind of the deciding link, NO_LINK without one
     jaccard_N: NDArray[np.float64]  # of the deciding link
-    survivor_N: NDArray[np.int64]  # row of the document it was compared with; -1: none
-    cluster_N: NDArray[np.int64]  # row of the earliest member; -1: alone
+    linked_N: NDArray[np.int32]  # row of the document at its other end
+    survivor_N: NDArray[np.int32]  # row of the document that a removed one was removed for
+    survivor_jaccard_N: NDArray[np.float64]
+    cluster_N: NDArray[np.int32]  # row of the earliest member
+    size_N: NDArray[np.int32]  # members of the cluster; 1: alone; 0: takes no part
     hot_buckets: int
     num_links: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ranked:
-    """The documents that take part, in the order of survivors (R of them)."""
+class _Links:
+    """L links between nodes: those of groups listed pair by pair, then near ones."""
 
-    rows_R: NDArray[np.int64]
-    group_R: NDArray[np.int64]  # rank of the earliest document with the same text: itself, if it is that
+    later_L: NDArray[np.int32]
+    earlier_L: NDArray[np.int32]
+    kind_L: NDArray[np.uint8]
+    jaccard_L: NDArray[np.float64]
+    hot_buckets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """What becomes of R ranked documents, and by which link."""
+
+    links: _Links
+    result: Survivors
+    kind_R: NDArray[np.uint8]
+    jaccard_R: NDArray[np.float64]
 
 
 def cluster(job: Job, roster: Roster, run_near: Callable[[int], None]) -> Clustering:
@@ -59,170 +74,143 @@ def cluster(job: Job, roster: Roster, run_near: Callable[[int], None]) -> Cluste
         roster: all documents.
         run_near: runs the near-duplicate graphs for that many ranks; they leave `work/links/`.
     """
-    ranked = _rank(job, roster)
-    later, earlier, jaccard, hot = _near_links(job, roster, ranked, run_near)
+    ranked = rank_documents(job, roster)
+    links = _links(job, roster, ranked, run_near)
     reach("in_survivors")
-    twins = np.flatnonzero(ranked.group_R != np.arange(ranked.rows_R.size))
-    _write_links(job, roster, ranked, twins, (later, earlier, jaccard))
-    return _clustering(job, roster, ranked, twins, (later, earlier, jaccard), hot=hot)
+    decided = _decided(ranked, links, _survivors(job, roster, ranked, links))
+    num_links = _write_links(job, roster, ranked, decided)
+    similarity_R = _similarity_to_survivor(job, roster, ranked, decided)
+    return _by_row(roster, ranked.rows_R, decided, similarity_R, num_links=num_links)
 
 
-def _rank(job: Job, roster: Roster) -> _Ranked:
-    dedup = job.spec.dedup
-    rows = np.flatnonzero(roster.state_N != DROPPED_BY_GATES)
-    rank = rank_of(
-        OrderInput(
-            prefer=dedup.prefer,
-            undecided=dedup.undecided,
-            doc_id_N=roster.ids_N[rows],
-            in_review_N=roster.state_N[rows] == IN_REVIEW,
-            **_criteria(job, roster, rows),
-        )
+def _links(job: Job, roster: Roster, ranked: Ranked, run_near: Callable[[int], None]) -> _Links:
+    exact = ranked.exact
+    codes = np.array([LINK_KINDS.index(kind) for kind in ranked.kinds] or [NO_LINK], dtype=np.uint8)
+    equal = np.array([EQUAL.get(kind, np.nan) for kind in ranked.kinds] or [np.nan])
+    later, earlier, kind, jaccard = exact.later_L, exact.earlier_L, codes[exact.kind_L], equal[exact.kind_L]
+    near = job.spec.dedup.near
+    if near is None or not ranked.rows_R.size:
+        return _Links(later_L=later, earlier_L=earlier, kind_L=kind, jaccard_L=jaccard, hot_buckets=0)
+    _prepare_near(job, roster, ranked)
+    run_near(ranked.rows_R.size)
+    near_later, near_earlier, near_jaccard = collected_links(job.store)
+    allowed = _may_be_linked(ranked, near_later, near_earlier)
+    weak = is_borderline(near_jaccard, min_jaccard=near.min_jaccard, review_within=near.review_within)
+    return _Links(
+        later_L=np.concatenate((later, near_later[allowed].astype(np.int32))),
+        earlier_L=np.concatenate((earlier, near_earlier[allowed].astype(np.int32))),
+        kind_L=np.concatenate((kind, np.where(weak, BORDERLINE_LINK, NEAR).astype(np.uint8)[allowed])),
+        jaccard_L=np.concatenate((jaccard, near_jaccard[allowed])),
+        hot_buckets=hot_buckets(job.store),
     )
-    ordered = np.empty_like(rows)
-    ordered[rank] = rows
-    group = np.arange(rows.size)
-    if dedup.exact:
-        text_hash = roster.column(job.store, "signatures", "text_hash", ids_of, "S16")
-        later, earlier = exact_links(text_hash[ordered], group)
-        group[later] = earlier
-    return _Ranked(rows_R=ordered, group_R=group)
 
 
-def _criteria(job: Job, roster: Roster, rows: NDArray[np.int64]) -> dict[str, np.ndarray]:
-    """Returns what the spec's preferences compare, read now; zeros that take no memory for what they do not."""
-    sources = pa.array(list(job.spec.inputs))
-    read: dict[str, Callable[[], np.ndarray]] = {
-        "source": lambda: roster.column(
-            job.store, "measured", "source", lambda column: _numpy(pc.index_in(column, sources)), np.int32
-        ),
-        "longest": lambda: roster.column(job.store, "signatures", "num_words", _numpy, np.int64),
-        "licensed": lambda: roster.column(
-            job.store, "measured", "license", lambda column: _numpy(column.is_valid()), np.bool_
-        ),
-        "newest": lambda: roster.column(
-            job.store,
-            "measured",
-            "fetch_time",
-            lambda column: _numpy(pc.fill_null(column.cast(pa.int64()), UNDATED)),
-            np.int64,
-        ),
-    }
-    nothing = np.broadcast_to(np.int64(0), rows.shape)
-    return {field: read[name]()[rows] if name in job.spec.dedup.prefer else nothing for name, field in CRITERIA.items()}
-
-
-def _numpy(column: pa.Array) -> np.ndarray:
-    return np.asarray(column.to_numpy(zero_copy_only=False))
-
-
-def _near_links(
-    job: Job, roster: Roster, ranked: _Ranked, run_near: Callable[[int], None]
-) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], int]:
-    if job.spec.dedup.near is None or not ranked.rows_R.size:
-        return np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0), 0
+def _prepare_near(job: Job, roster: Roster, ranked: Ranked) -> None:
+    """Publishes the rank of every document that is compared, part by part, and the scopes."""
     rank_N = np.full(roster.num_documents, NO_RANK)
-    ranks = np.arange(ranked.rows_R.size)
-    first = ranked.group_R == ranks
-    rank_N[ranked.rows_R[first]] = ranks[first]
+    ranks = np.arange(ranked.rows_R.size, dtype=np.int32)
+    compared = ranked.exact.node_N == ranks
+    rank_N[ranked.rows_R[compared]] = ranks[compared]
     for index, part in enumerate(roster.parts):
         save_array(job.store, f"{RANKS}/{part}.npy", rank_N[roster.rows(index)])
-    run_near(ranked.rows_R.size)
-    return *collected_links(job.store), hot_buckets(job.store)
+    if ranked.scope_R.size:
+        save_array(job.store, SCOPES, ranked.scope_R)
 
 
-def _write_links(
-    job: Job,
+def _may_be_linked(ranked: Ranked, later: NDArray[np.uint32], earlier: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Returns whether pairs are of one scope (equal band hashes are only next to a proof of it) and no relatives."""
+    allowed = ~are_related(ranked.parent_R, later.astype(np.int32), earlier.astype(np.int32))
+    if ranked.scope_R.size:
+        allowed &= ranked.scope_R[later] == ranked.scope_R[earlier]
+    return allowed
+
+
+def _survivors(job: Job, roster: Roster, ranked: Ranked, links: _Links) -> Survivors:
+    dedup = job.spec.dedup
+    return survivors(
+        SurvivorInput(
+            in_review_N=roster.state_N[ranked.rows_R] == IN_REVIEW,
+            group_KN=ranked.exact.group_KN,
+            node_N=ranked.exact.node_N,
+            later_L=links.later_L,
+            earlier_L=links.earlier_L,
+            weak_L=links.kind_L == BORDERLINE_LINK,
+            rule=dedup.near.survivors if dedup.near else "earlier",
+            undecided=dedup.undecided,
+        )
+    )
+
+
+def _decided(ranked: Ranked, links: _Links, result: Survivors) -> _Decided:
+    kind_R = np.full(result.how_N.size, NO_LINK, dtype=np.uint8)
+    jaccard_R = np.full(result.how_N.size, np.nan)
+    by_link = result.how_N >= 0
+    kind_R[by_link] = links.kind_L[result.how_N[by_link]]
+    jaccard_R[by_link] = links.jaccard_L[result.how_N[by_link]]
+    for place, kind in enumerate(ranked.kinds):
+        in_group = result.how_N == -2 - place
+        kind_R[in_group], jaccard_R[in_group] = LINK_KINDS.index(kind), EQUAL.get(kind, np.nan)
+    return _Decided(links=links, result=result, kind_R=kind_R, jaccard_R=jaccard_R)
+
+
+def _write_links(job: Job, roster: Roster, ranked: Ranked, decided: _Decided) -> int:
+    """Publishes every link found, each member of a group with its earliest one, and every link that decided."""
+    links, via_R = decided.links, decided.result.via_N
+    rows = [LinkRows.of(links.later_L, links.earlier_L, links.kind_L, links.jaccard_L)]
+    for place, kind in enumerate(ranked.kinds):
+        group_R = ranked.exact.group_KN[place]
+        member = np.flatnonzero(group_R >= 0).astype(np.int32)
+        groups, first = np.unique(group_R[member], return_index=True)
+        earliest = member[first[np.searchsorted(groups, group_R[member])]]
+        rows.append(LinkRows.same(member, earliest, LINK_KINDS.index(kind), EQUAL.get(kind, np.nan)))
+    linked = np.flatnonzero(via_R >= 0).astype(np.int32)
+    rows.append(LinkRows.of(linked, via_R[linked], decided.kind_R[linked], decided.jaccard_R[linked]))
+    return write_links_table(job, LinkRows.joined(rows), roster.ids_N, ranked.rows_R)
+
+
+def _similarity_to_survivor(job: Job, roster: Roster, ranked: Ranked, decided: _Decided) -> NDArray[np.float64]:
+    """Returns that of the deciding link where it leads to the survivor, and compares the two where it does not."""
+    result = decided.result
+    removed = result.outcome_N == REMOVED
+    similarity_R = np.where(removed, decided.jaccard_R, np.nan)
+    chained = np.flatnonzero(removed & (result.via_N != result.survivor_N))
+    similarity_R[chained] = np.nan
+    if chained.size and job.spec.dedup.near is not None:
+        node_R = ranked.exact.node_N
+        ends = node_R[chained], node_R[result.survivor_N[chained]]
+        similarity_R[chained] = similarities(job, roster.parts, *ends)
+    return similarity_R
+
+
+def _by_row(
     roster: Roster,
-    ranked: _Ranked,
-    twins: NDArray[np.int64],
-    near: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64]],
-) -> None:
-    """Publishes `links/`: exact and near, each pair once, sorted by (later, earlier, kind)."""
-    later = np.concatenate((twins, near[0]))
-    earlier = np.concatenate((ranked.group_R[twins], near[1]))
-    jaccard = np.concatenate((np.ones(twins.size), near[2]))
-    order = np.lexsort((earlier, later))
-    ids = roster.ids_N[ranked.rows_R]
-    for number, start in enumerate(range(0, max(order.size, 1), LINKS_PER_PART)):
-        chosen = order[start : start + LINKS_PER_PART]
-        kinds = np.where(chosen < twins.size, "exact", "near").tolist()
-        columns = [to_binary16(ids[later[chosen]]), to_binary16(ids[earlier[chosen]]), pa.array(kinds, pa.string())]
-        batch = pa.RecordBatch.from_arrays([*columns, pa.array(jaccard[chosen])], schema=LINKS)
-        write_part(job.store, f"links/part-{number:05d}-{job.fingerprint[:8]}.parquet", LINKS, [batch])
-
-
-def _clustering(
-    job: Job,
-    roster: Roster,
-    ranked: _Ranked,
-    twins: NDArray[np.int64],
-    near: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64]],
+    rows_R: NDArray[np.int32],
+    decided: _Decided,
+    similarity_R: NDArray[np.float64],
     *,
-    hot: int,
+    num_links: int,
 ) -> Clustering:
-    later, earlier, jaccard = near[0].astype(np.int64), near[1].astype(np.int64), near[2]
-    size = ranked.rows_R.size
-    rule = job.spec.dedup.near.survivors if job.spec.dedup.near else "earlier"
-    state = roster.state_N[ranked.rows_R]
-    undecided = job.spec.dedup.undecided
-    links = SurvivorInput(
-        in_review_N=state == IN_REVIEW, later_L=later, earlier_L=earlier, rule=rule, undecided=undecided
-    )
-    result = survivors(links)
-    outcome_R, via_R = result.outcome_N, result.via_link_N
-    kind_R = np.where(via_R >= 0, NEAR, NO_LINK).astype(np.uint8)
-    jaccard_R, survivor_R = np.zeros(size), np.full(size, -1, dtype=np.int64)
-    linked = via_R >= 0
-    jaccard_R[linked] = jaccard[via_R[linked]]
-    survivor_R[linked] = np.where(result.survivor_N >= 0, result.survivor_N, -1)[linked]
-    _follow(
-        twins,
-        ranked.group_R,
-        state,
-        outcome_R=outcome_R,
-        kind_R=kind_R,
-        jaccard_R=jaccard_R,
-        survivor_R=survivor_R,
-    )
-    root_R = union_find(size, np.concatenate((twins, later)), np.concatenate((ranked.group_R[twins], earlier)))
-    alone_R = np.bincount(root_R, minlength=size)[root_R] == 1
-    rows = ranked.rows_R
-    clustering = Clustering(
-        outcome_N=np.zeros(roster.num_documents, np.uint8),
-        kind_N=np.zeros(roster.num_documents, np.uint8),
-        jaccard_N=np.zeros(roster.num_documents),
-        survivor_N=np.full(roster.num_documents, -1, np.int64),
-        cluster_N=np.full(roster.num_documents, -1, np.int64),
-        hot_buckets=hot,
-        num_links=int(twins.size + later.size),
-    )
-    clustering.outcome_N[rows], clustering.kind_N[rows], clustering.jaccard_N[rows] = outcome_R, kind_R, jaccard_R
-    clustering.survivor_N[rows] = np.where(survivor_R >= 0, rows[survivor_R], -1)
-    clustering.cluster_N[rows] = np.where(alone_R, -1, rows[root_R])
-    return clustering
+    cluster_R = decided.result.cluster_N
+    sizes = np.bincount(cluster_R[cluster_R >= 0], minlength=rows_R.size)
+    size_R = np.where(cluster_R >= 0, sizes[cluster_R], 1).astype(np.int32)
 
+    def spread(values_R: NDArray[np.generic], missing: float) -> np.ndarray:
+        values_N = np.full(roster.num_documents, missing, dtype=values_R.dtype)
+        values_N[rows_R] = values_R
+        return values_N
 
-def _follow(
-    twins: NDArray[np.int64],
-    group_R: NDArray[np.int64],
-    state_R: NDArray[np.uint8],
-    *,
-    outcome_R: NDArray[np.uint8],
-    kind_R: NDArray[np.uint8],
-    jaccard_R: NDArray[np.float64],
-    survivor_R: NDArray[np.int64],
-) -> None:
-    """Gives later copies of a text the fate of the first.
+    def rows(rank_R: NDArray[np.int32]) -> np.ndarray:
+        return spread(np.where(rank_R >= 0, rows_R[rank_R], np.int32(-1)), -1)
 
-    Where the first stays undisputed they are removed for it; where it was removed for another, so are they, by the same
-    link (equal texts have equal similarities); where it is undecided they are held, unless people see them anyway.
-    """
-    first = group_R[twins]
-    gone = outcome_R[first] == REMOVED
-    undecided = (outcome_R[first] == HELD) | ((outcome_R[first] == STAYS) & (state_R[first] == IN_REVIEW))
-    waits = np.where(state_R[twins] == IN_REVIEW, STAYS, HELD)
-    outcome_R[twins] = np.where(undecided, waits, REMOVED)
-    kind_R[twins] = np.where(gone, kind_R[first], EXACT)
-    jaccard_R[twins] = np.where(gone, jaccard_R[first], 1.0)
-    survivor_R[twins] = np.where(gone, survivor_R[first], first)
+    return Clustering(
+        outcome_N=spread(decided.result.outcome_N, 0),
+        kind_N=spread(decided.kind_R, NO_LINK),
+        jaccard_N=spread(decided.jaccard_R, np.nan),
+        linked_N=rows(decided.result.via_N),
+        survivor_N=rows(decided.result.survivor_N),
+        survivor_jaccard_N=spread(similarity_R, np.nan),
+        cluster_N=rows(cluster_R),
+        size_N=spread(size_R, 0),
+        hot_buckets=decided.links.hot_buckets,
+        num_links=num_links,
+    )

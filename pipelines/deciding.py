@@ -1,33 +1,42 @@
 """The stage `decide`: one decision row per document, then the split into kept documents and review rows."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curation.dedup.survivors import HELD, REMOVED
-from curation.schema import DECISIONS, FAILED
-from pipelines.clustering import EXACT, NEAR, Clustering
+from curation.dedup.survivors import BORDERLINE, HELD, REMOVED, STAYS
+from curation.identity import ID_BYTES
+from curation.schema import DECISIONS, FAILED, LINK_KINDS
+from pipelines.borderline import linked_texts
+from pipelines.clustering import Clustering
+from pipelines.links_table import thresholds
 from pipelines.measuring import Job, measured_schema
 from pipelines.parts import read_batches, read_part, write_part
 from pipelines.roster import Roster, to_binary16
-from pipelines.spec import JobSpec
+from pipelines.spec import DedupSpec, JobSpec
 
 EXCERPT_CHARS = 2000
+UNDECIDED = "dedup/cluster_undecided"
+FOUND_EQUAL = {"exact_raw": "the same content", "url": "the same URL"}
+"""What is said of links that compare no words."""
 STATES = np.array(["kept", "review", "dropped"])
-KINDS = np.array(["", "exact", "near"])
 KEPT, REVIEW, DROPPED = 0, 1, 2
 
-_KEPT_FIELDS = (pa.field("cluster_id", pa.binary(16)), pa.field("split", pa.string()))
-_REVIEW_FIELDS = tuple(field for field in DECISIONS if field.name not in {"doc_id", "source", "split"})
+_KEPT_FIELDS = tuple(DECISIONS.field(name) for name in ("cluster_id", "cluster_size", "split"))
+_REVIEW_FIELDS = (
+    *(field for field in DECISIONS if field.name not in {"doc_id", "source", "split"}),
+    pa.field("linked_text", pa.string()),  # excerpt of the other document of a borderline pair
+)
 
 
 def final_states(roster: Roster, clustering: Clustering) -> NDArray[np.uint8]:
     """Returns KEPT, REVIEW or DROPPED of each document: gates first, then links."""
     state = roster.state_N.copy()
-    state[clustering.outcome_N == HELD] = REVIEW
+    state[(clustering.outcome_N == HELD) | (clustering.outcome_N == BORDERLINE)] = REVIEW
     state[clustering.outcome_N == REMOVED] = DROPPED
     return state
 
@@ -62,61 +71,113 @@ def _decisions(
 ) -> pa.RecordBatch:
     verdicts, source = read
     state, split = states[0][rows], states[1][rows]
-    outcome, kind = clustering.outcome_N[rows], clustering.kind_N[rows]
-    survivor, cluster = clustering.survivor_N[rows], clustering.cluster_N[rows]
-    held = outcome == HELD
-    by_link = np.where(held, "dedup/cluster_undecided", np.where(kind == EXACT, "dedup/exact", "dedup/near"))
-    linked = outcome > 0
-    decided = pc.if_else(pa.array(linked), pa.array(by_link.tolist(), pa.string()), _one(verdicts["decided_by"]))
-    failed, reasons = _failures(spec, _one(verdicts["entries"]), outcome, kind, clustering.jaccard_N[rows])
-    columns = [
-        to_binary16(roster.ids_N[rows]),
-        source,
-        pa.array(STATES[state].tolist(), pa.string()),
-        decided,
-        failed,
-        reasons,
-        pa.array(np.zeros(state.size, dtype=bool)),
-        to_binary16(roster.ids_N[cluster], cluster < 0),
-        to_binary16(roster.ids_N[survivor], survivor < 0),
-        pa.array(KINDS[kind].tolist(), pa.string(), mask=~linked) if state.size else pa.array([], pa.string()),
-        pa.array(clustering.jaccard_N[rows], mask=~linked),
-        pa.array(np.where(split == 1, "validation", "train").tolist(), pa.string(), mask=state != KEPT)
-        if state.size
-        else pa.array([], pa.string()),
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=DECISIONS)
+    part = _PartLinks.of(spec.dedup, roster, clustering, rows)
+    failed, reasons = _failures(_one(verdicts["entries"]), part)
+    columns = {
+        "doc_id": to_binary16(roster.ids_N[rows]),
+        "source": source,
+        "state": _texts(STATES[state]),
+        "decided_by": pc.if_else(pa.array(part.outcome > 0), part.rules, _one(verdicts["decided_by"])),
+        "failed": failed,
+        "review_reasons": reasons,
+        "audit": pa.array(np.zeros(state.size, dtype=bool)),
+        "split": _texts(np.where(split == 1, "validation", "train"), state != KEPT),
+        **part.columns(roster, clustering, rows),
+    }
+    return pa.RecordBatch.from_arrays([columns[name] for name in DECISIONS.names], schema=DECISIONS)
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks()
 
 
-def _failures(
-    spec: JobSpec,
-    entries: pa.ListArray,
-    outcome: NDArray[np.uint8],
-    kind: NDArray[np.uint8],
-    jaccard: NDArray[np.float64],
-) -> tuple[pa.Array, pa.Array]:
+def _texts(values: NDArray[np.str_], null: NDArray[np.bool_] | None = None) -> pa.Array:
+    return pa.array(values.tolist(), pa.string(), mask=null) if values.size else pa.array([], pa.string())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PartLinks:
+    """What links did to the documents of one part."""
+
+    outcome: NDArray[np.uint8]
+    kind: NDArray[np.uint8]
+    jaccard: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+    rules: pa.Array  # null where links decided nothing
+    linked_ids: NDArray[np.bytes_]
+    least: float  # similarity of near links
+    review_within: float
+
+    @classmethod
+    def of(cls, dedup: DedupSpec, roster: Roster, clustering: Clustering, rows: slice) -> "_PartLinks":
+        outcome, kind = clustering.outcome_N[rows], clustering.kind_N[rows]
+        rules = np.array([*(f"dedup/{name}" for name in LINK_KINDS), "", UNDECIDED])
+        code = np.where(outcome == HELD, len(LINK_KINDS) + 1, kind)
+        return cls(
+            outcome=outcome,
+            kind=kind,
+            jaccard=clustering.jaccard_N[rows],
+            threshold=np.append(thresholds(dedup), np.nan)[kind],
+            rules=_texts(rules[code], outcome == STAYS),
+            linked_ids=roster.ids_N[clustering.linked_N[rows]],
+            least=dedup.near.min_jaccard if dedup.near else 0.0,
+            review_within=dedup.near.review_within if dedup.near else 0.0,
+        )
+
+    def columns(self, roster: Roster, clustering: Clustering, rows: slice) -> dict[str, pa.Array]:
+        """Returns the columns of DECISIONS that say what links did."""
+        cluster, size = clustering.cluster_N[rows], clustering.size_N[rows]
+        survivor, similarity = clustering.survivor_N[rows], clustering.survivor_jaccard_N[rows]
+        linked = self.outcome != STAYS
+        return {
+            "cluster_id": to_binary16(roster.ids_N[cluster], cluster < 0),
+            "cluster_size": pa.array(size.astype(np.int64), mask=size == 0),
+            "survivor_id": to_binary16(roster.ids_N[survivor], survivor < 0),
+            "survivor_jaccard": pa.array(similarity, from_pandas=True),
+            "chained": pa.array(similarity < self.least),
+            "linked_id": to_binary16(self.linked_ids, ~linked),
+            "link_kind": _texts(np.array([*LINK_KINDS, ""])[self.kind], ~linked),
+            "link_jaccard": pa.array(self.jaccard, from_pandas=True),
+            "link_threshold": pa.array(self.threshold, from_pandas=True),
+        }
+
+    def failure(self, row: int) -> dict[str, object]:
+        """Returns the entry of `failed` of a removed document."""
+        compared = bool(np.isfinite(self.jaccard[row]))
+        return {
+            "rule": self.rules[row].as_py(),
+            "value": float(self.jaccard[row]) if compared else None,
+            "threshold": float(self.threshold[row]) if compared else None,
+            "found": None if compared else FOUND_EQUAL[LINK_KINDS[self.kind[row]]],
+        }
+
+    def question(self, row: int) -> str:
+        """Returns the entry of `review_reasons` of a held or borderline document."""
+        other = self.linked_ids[row].ljust(ID_BYTES, b"\x00").hex()
+        if self.outcome[row] == HELD:
+            return f"{UNDECIDED}: an earlier document like this one, {other}, is in review"
+        return (
+            f"{self.rules[row].as_py()}: similarity {self.jaccard[row]:.6g} with {other}, "
+            f"within {self.review_within:g} of {self.least:g}"
+        )
+
+
+def _failures(entries: pa.ListArray, links: _PartLinks) -> tuple[pa.Array, pa.Array]:
     """Returns `failed` (rules that drop, and the removing link) and `review_reasons` of each document."""
     failed: list[list[dict[str, object]]] = []
     reasons: list[list[str]] = []
-    least = {EXACT: 1.0, NEAR: spec.dedup.near.min_jaccard if spec.dedup.near else 1.0}
-    listed = np.diff(entries.offsets.to_numpy()) > 0
-    for row in np.flatnonzero(listed | (outcome > 0)):
-        found = entries[int(row)].as_py()
+    listed = (np.diff(entries.offsets.to_numpy()) > 0) | (links.outcome != STAYS)
+    for row in np.flatnonzero(listed).tolist():
+        found = entries[row].as_py()
         failed.append([{name: item[name] for name in FAILED.names} for item in found if item["action"] == "drop"])
         reasons.append([_reason(item) for item in found if item["action"] == "review"])
-        if outcome[row] == REMOVED:
-            rule = "dedup/exact" if kind[row] == EXACT else "dedup/near"
-            link = {"rule": rule, "value": float(jaccard[row]), "threshold": least[int(kind[row])], "found": None}
-            failed[-1].append(link)
-        elif outcome[row] == HELD:
-            reasons[-1].append("dedup/cluster_undecided: an earlier document like this one is in review")
+        if links.outcome[row] == REMOVED:
+            failed[-1].append(links.failure(row))
+        elif links.outcome[row] != STAYS:
+            reasons[-1].append(links.question(row))
     return (
-        _spread(failed, listed | (outcome > 0), DECISIONS.field("failed").type),
-        _spread(reasons, listed | (outcome > 0), DECISIONS.field("review_reasons").type),
+        _spread(failed, listed, DECISIONS.field("failed").type),
+        _spread(reasons, listed, DECISIONS.field("review_reasons").type),
     )
 
 
@@ -150,7 +211,9 @@ def decide_part(job: Job, part: str) -> None:
     """Writes `documents/` and `review/` of one part from its text and its own decisions (idempotent)."""
     kept, review = documents_schema(job.spec), review_schema(job.spec)
     write_part(job.store, f"documents/{part}.parquet", kept, (_kept(batch, kept) for batch in _joined(job, part)))
-    write_part(job.store, f"review/{part}.parquet", review, (_review(batch, review) for batch in _joined(job, part)))
+    others = linked_texts(job.store, part, chars=EXCERPT_CHARS)
+    in_review = (_review(batch, others, review) for batch in _joined(job, part))
+    write_part(job.store, f"review/{part}.parquet", review, in_review)
 
 
 def _joined(job: Job, part: str) -> Iterator[pa.RecordBatch]:
@@ -175,8 +238,9 @@ def _kept(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([chosen[name] for name in schema.names], schema=schema)
 
 
-def _review(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def _review(batch: pa.RecordBatch, others: dict[bytes, str], schema: pa.Schema) -> pa.RecordBatch:
     chosen = batch.filter(pc.equal(batch["state"], "review"))
-    cut = pc.utf8_slice_codeunits(chosen["text"], 0, EXCERPT_CHARS)
-    columns = [cut if name == "text" else chosen[name] for name in schema.names]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    columns = {name: chosen[name] for name in schema.names if name != "linked_text"}
+    columns["text"] = pc.utf8_slice_codeunits(chosen["text"], 0, EXCERPT_CHARS)
+    columns["linked_text"] = pa.array([others.get(doc_id) for doc_id in chosen["doc_id"].to_pylist()], pa.string())
+    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)

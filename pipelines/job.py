@@ -13,6 +13,7 @@ import apache_beam as beam
 
 from curation.errors import SpecError, TooManyBadRecords
 from pipelines import graphs
+from pipelines.borderline import write_pairs
 from pipelines.canaries import write_canaries
 from pipelines.clustering import Clustering, cluster
 from pipelines.conservation import check_conservation
@@ -140,6 +141,7 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     clustering = _link(driver, roster)
     split = split_documents(store, job.spec, roster, clustering, final_states(roster, clustering))
     write_decisions(job, roster, clustering, split)
+    write_pairs(store, roster, clustering)
     hot_buckets = clustering.hot_buckets
     del roster, clustering, split  # the next stages have no use for whole-run arrays
     release_unused()

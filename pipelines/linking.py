@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.dedup.linking import signature_matrix
-from curation.kernels.bands import band_hashes, by_partition, packed_pairs
+from curation.kernels.bands import band_hashes, by_partition, packed_pairs, scoped_hashes
 from pipelines.measuring import Job
 from pipelines.parts import read_batches
 from pipelines.spec import NearSpec
@@ -31,6 +31,8 @@ NO_RANK = np.uint32(0xFFFFFFFF)
 RANKS, SIGNED, BANDS, PLACES, PAIRS, HOT = (
     f"work/{name}" for name in ("ranks", "signed", "bands", "places", "pairs", "hot")
 )
+SCOPES = "work/scopes.npy"
+"""Code of each rank's scope; there where the spec asks for scopes."""
 
 
 def save_array(store: Store, name: str, array: NDArray[np.generic]) -> None:
@@ -112,12 +114,20 @@ def write_bands(job: Job, part_index: int, part: str) -> None:
             places.append(place_K)
             if rows is not None:
                 rows.write(minhash_KH.tobytes())
-    place_K = np.concatenate(places)
+    place_K, rank_K = np.concatenate(places), np.concatenate(ranks)
+    hash_KB = in_scope(job, np.concatenate(hashes), rank_K)
     if near.verify == "estimate":
         place_K = places_of(part_index, np.full(place_K.size, _width(near)))
     save_array(job.store, f"{PLACES}/{part}.npy", place_K)
-    save_array(job.store, f"{SIGNED}/{part}.npy", np.concatenate(ranks))
-    save_array(job.store, f"{BANDS}/{part}.npy", np.ascontiguousarray(np.concatenate(hashes).T))
+    save_array(job.store, f"{SIGNED}/{part}.npy", rank_K)
+    save_array(job.store, f"{BANDS}/{part}.npy", np.ascontiguousarray(hash_KB.T))
+
+
+def in_scope(job: Job, hash_KB: NDArray[np.uint64], rank_K: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Returns band hashes that are equal within one scope only, where the spec asks for scopes."""
+    if not job.store.exists(SCOPES):
+        return hash_KB
+    return scoped_hashes(hash_KB, np.asarray(load_array(job.store, SCOPES)[rank_K]))
 
 
 def _signed(

@@ -53,8 +53,12 @@ class DecisionRow(TypedDict):
     review_reasons: list[str]
     cluster_id: bytes | None
     survivor_id: bytes | None
+    cluster_size: int | None
+    survivor_jaccard: float | None
+    linked_id: bytes | None
     link_kind: str | None
     link_jaccard: float | None
+    link_threshold: float | None
     split: str | None
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from curation.dedup.linking import shingle_sets
 from curation.plan import extract_step, measure_plan
-from curation.schema import ACCOUNT, DEAD_LETTER, DOCUMENT, SIGNATURE_FIELDS, SIGNATURES
+from curation.schema import ACCOUNT, DEAD_LETTER, DOCUMENT, EXACT_KEY_FIELDS, SIGNATURE_FIELDS, SIGNATURES
 from curation.step import Plan
 from pipelines.inputs.reading import Accounts, read_unit
 from pipelines.inputs.units import WorkUnit
@@ -23,7 +23,7 @@ from pipelines.spec import InputSpec, JobSpec
 from pipelines.spool import Spool
 from pipelines.store import HashingFile, Store
 
-SIGNATURE_NAMES = frozenset(field.name for field in SIGNATURE_FIELDS)
+SIGNATURE_NAMES = frozenset(field.name for field in (*SIGNATURE_FIELDS, *EXACT_KEY_FIELDS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ def plan_of(spec: JobSpec) -> Plan:
         language_model=spec.language_model.path,
         language_model_sha256=spec.language_model.sha256,
         near=spec.dedup.near,
+        equal_by=spec.dedup.kinds,
     )
 
 

@@ -8,6 +8,7 @@ from pipelines.inputs.artifacts import read_artifact
 from pipelines.inputs.open import list_files
 from pipelines.inputs.sniff import inspect_file
 from pipelines.judging import check_spec_gates
+from pipelines.policy import check_policy
 from pipelines.spec import JobSpec
 
 
@@ -36,11 +37,12 @@ def examine(spec: JobSpec, *, root: Path) -> list[InputFound]:
         root: folder that relative paths start from.
 
     Raises:
-        SpecError: a gate reads what is not measured.
+        SpecError: a gate or a policy of deduplication reads what is not measured.
         InputError: an input names no file, or one that cannot be read.
         ArtifactError: the tokenizer is missing or has another digest.
     """
     check_spec_gates(spec)
+    check_policy(spec)
     if spec.shards is not None:
         read_artifact(spec.shards.tokenizer, root=root, sha256=spec.shards.tokenizer_sha256)
     found = []

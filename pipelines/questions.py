@@ -156,10 +156,13 @@ def _explain(run: Run, decision: DecisionRow) -> Explanation:
         cluster_id=cluster_id.hex() if cluster_id else None,
         num_members=num_members,
         members=members,
-        survivor=_survivor(run, decision["survivor_id"]),
+        survivor=_match(run, decision["survivor_id"]),
+        survivor_jaccard=decision["survivor_jaccard"],
+        linked=_match(run, decision["linked_id"]),
         link_kind=decision["link_kind"],
         link_jaccard=decision["link_jaccard"],
-        links=_links(run, doc_id) if cluster_id else [],
+        link_threshold=decision["link_threshold"],
+        links=_links(run, doc_id),
         license=row["license"],
         extractor=row["extractor"],
         num_edits=len(row.get("edits") or []),
@@ -171,7 +174,7 @@ def _values(row: MeasuredRow) -> Mapping[str, Value]:
     return cast(Mapping[str, Value], row)
 
 
-def _survivor(run: Run, doc_id: bytes | None) -> Match | None:
+def _match(run: Run, doc_id: bytes | None) -> Match | None:
     if doc_id is None:
         return None
     rows = measured_rows(run, parts_of(run, [doc_id]), [])
@@ -200,11 +203,14 @@ def _members(run: Run, cluster_id: bytes) -> tuple[int, list[Member]]:
 
 
 def _links(run: Run, doc_id: bytes) -> list[Link]:
-    query = """SELECT CASE WHEN doc_id = $doc THEN earlier_id ELSE doc_id END AS other, kind, jaccard FROM links
-        WHERE doc_id = $doc OR earlier_id = $doc ORDER BY jaccard DESC, kind, other LIMIT $most"""
+    query = """SELECT CASE WHEN doc_id = $doc THEN earlier_id ELSE doc_id END AS other, kind, jaccard, threshold
+        FROM links WHERE doc_id = $doc OR earlier_id = $doc ORDER BY jaccard DESC NULLS LAST, kind, other LIMIT $most"""
     with run.connect() as connection:
         rows = connection.execute(query, {"doc": doc_id, "most": MAX_LISTED}).fetchall()
-    return [Link(doc_id=other.hex(), kind=kind, jaccard=jaccard) for other, kind, jaccard in rows]
+    return [
+        Link(doc_id=other.hex(), kind=kind, jaccard=jaccard, threshold=threshold)
+        for other, kind, jaccard, threshold in rows
+    ]
 
 
 def _checks(spec: JobSpec, row: MeasuredRow, schema: pa.Schema) -> list[Check]:

@@ -1,16 +1,16 @@
 """All documents of a run as rows of small arrays on the driver: what linking and deciding work on.
 
 Row i is the i-th document in part order. 17 bytes a document stay; a column that only one stage asks for is
-read for that stage (`Roster.column`) and let go. Text is never here.
+read for that stage (`Roster.pieces`) and let go. Text is never here.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from curation.dedup.linking import ids_of
 from curation.errors import ConservationError
@@ -19,6 +19,7 @@ from pipelines.store import Store
 
 STATES = pa.array(["kept", "review", "dropped"])
 """In the order of their codes."""
+IN_REVIEW, DROPPED_BY_GATES = 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +40,16 @@ class Roster:
         """Returns the rows of one part."""
         return slice(int(self.starts_P1[part_index]), int(self.starts_P1[part_index + 1]))
 
-    def column(
-        self, store: Store, folder: str, name: str, convert: Callable[[pa.Array], np.ndarray], dtype: DTypeLike
-    ) -> np.ndarray:
-        """Returns one stored column of all documents, (N,) of `dtype`, read part by part.
+    def pieces(self, store: Store, folder: str, name: str) -> Iterator[pa.Array]:
+        """Yields one stored column, part by part.
 
         Args:
             store: the run.
             folder: `measured`, `signatures` or `verdicts`.
             name: the column.
-            convert: makes a part's Arrow column an array.
-            dtype: of the result.
         """
-        values_N = np.empty(self.num_documents, dtype=dtype)
-        for index, part in enumerate(self.parts):
-            values_N[self.rows(index)] = convert(_column(store, folder, part, name))
-        return values_N
+        for part in self.parts:
+            yield _column(store, folder, part, name)
 
 
 def to_binary16(values: NDArray[np.bytes_], null: NDArray[np.bool_] | None = None) -> pa.Array:

@@ -20,6 +20,7 @@ from pipelines.inputs.open import digest_of, list_files
 from pipelines.inputs.sniff import inspect_file
 from pipelines.inputs.units import WorkUnit, plan_units
 from pipelines.judging import check_spec_gates
+from pipelines.policy import check_policy
 from pipelines.spec import InputSpec, JobSpec
 from pipelines.spec_text import with_signing
 
@@ -85,10 +86,11 @@ def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None) -> RunPlan:
         limit: at most this many documents, shared out evenly over inputs and their units.
 
     Raises:
-        SpecError: the gates cannot judge what is measured.
+        SpecError: the gates or the policies of deduplication read what is not measured.
         InputError: an input matches no file, or one cannot be read.
     """
     check_spec_gates(spec)
+    check_policy(spec)
     files: list[tuple[str, InputFile]] = []
     units: list[WorkUnit] = []
     for source, given in spec.inputs.items():

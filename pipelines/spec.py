@@ -76,21 +76,37 @@ class NearSpec(SigningKeys):
     canaries: int = key(
         50, "near-copies per similarity to measure what is found (0: off; none with affine64); changes no other output"
     )
-    survivors: Literal["earlier", "component"] = key("earlier", "which rule removes documents")
+    review_within: float = key(0.0, "pairs this close to min_jaccard, on either side, go to review instead")
+    survivors: Literal["earlier", "component"] = key("earlier", "which rule removes documents, by links of all kinds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DedupSpec:
     """Which documents are the same, and which copy stays."""
 
-    exact: bool = key(True, "remove documents with the same text (BLAKE2b-128)")
-    near: NearSpec | None = key(NearSpec(), "near duplicates; null: off")
-    prefer: tuple[Literal["source", "longest", "licensed", "newest"], ...] = key(
-        ("source",), "which copy stays; ties by doc_id. source: order of the inputs in the spec"
+    exact: bool | tuple[Literal["raw", "text", "words"], ...] = key(
+        True, "what equal documents have in common, by BLAKE2b-128; true: [text], false: []"
     )
+    url: bool = key(False, "remove documents of the same page, by the normal form of their URL")
+    near: NearSpec | None = key(NearSpec(), "near duplicates; null: off")
+    scope: str = key(
+        "global", "link only within one: global, source, language, or a column of measured/ such as site or signal.x"
+    )
+    prefer: tuple[str, ...] = key(
+        ("source",),
+        "which copy stays: source, first, longest, licensed, newest, signal.NAME, -signal.NAME; ties by doc_id",
+    )
+    licenses: tuple[str, ...] = key((), "for `licensed`: the best licence first; other known ones follow, then unknown")
     undecided: Literal["hold", "keep"] = key(
         "hold", "a cluster whose earliest member is in review: hold the others too, or keep the best undisputed one"
     )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of links between documents that are equal by something, the one that is named first first."""
+        chosen = self.exact if isinstance(self.exact, tuple) else ("text",) * self.exact
+        exact = tuple(f"exact_{kind}" for kind in ("raw", "text", "words") if kind in chosen)
+        return (*exact, "url") if self.url else exact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

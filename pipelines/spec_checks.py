@@ -10,6 +10,7 @@ from typing import Literal, get_args, get_origin
 from curation.dedup.banding import MAX_NGRAM, contradictions
 from curation.errors import SpecError
 from curation.quality.gates import PRESETS, Rule, When
+from pipelines.dedup_checks import dedup_findings
 from pipelines.spec import GateSpec, JobSpec
 
 Finding = tuple[str, str]
@@ -27,6 +28,7 @@ RANGES: dict[str, Range] = {
     "dedup.near.seed": (0, (1 << 32) - 1),
     "dedup.near.min_jaccard": (0, 1),
     "dedup.near.canaries": (0, 10_000),
+    "dedup.near.review_within": (0, 1),
     "validation.fraction": (0, 0.5),
     "shards.sequence_length": (1, 1 << 24),
     "shards.warmup_fraction": (0, 1),
@@ -84,6 +86,7 @@ def check_spec(spec: JobSpec, *, folder: Path | None) -> Iterator[Finding]:
         yield from _gate(f"gates.{name}", gate, spec)
     yield from _artifacts(spec, folder)
     yield from _runner(spec)
+    yield from dedup_findings(spec.dedup)
     near = spec.dedup.near
     if near is not None and not any(path.startswith("dedup.near.") for path, _ in _ranges(near, "dedup.near")):
         yield from ((f"dedup.near.{name}", message) for name, message in contradictions(near))

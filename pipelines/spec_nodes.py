@@ -65,9 +65,9 @@ class Builder:
         self.places[path] = place = place_of(label, path)
         origin, arguments = get_origin(kind), get_args(kind)
         if origin in {Union, types.UnionType}:
-            if _is_null(node):
+            if _is_null(node) and types.NoneType in arguments:
                 return None
-            return self.value(node, next(item for item in arguments if item is not types.NoneType), path, label)
+            return self.value(node, _member(node, arguments), path, label)
         if origin is dict:
             if not isinstance(node, MappingNode):
                 raise place.error(f"expected names with keys below them, found {shown(node)}")
@@ -86,6 +86,13 @@ class Builder:
 
     def _place(self, node: Node, path: str) -> Place:
         return self.places.get(path) or place_of(node, path)
+
+
+def _member(node: Node, arguments: tuple[object, ...]) -> object:
+    """Returns which type of a union a node should be of: a list where it may be one and is, else the first."""
+    lists = [item for item in arguments if get_origin(item) is tuple]
+    others = [item for item in arguments if item is not types.NoneType and item not in lists]
+    return (lists if isinstance(node, SequenceNode) and lists else others or lists)[0]
 
 
 def shown(node: Node | None) -> str:

@@ -10,6 +10,7 @@ from curation.dedup.banding import MAX_PERMUTATIONS, MAX_STRAY, s_curve
 from curation.dedup.banding import PRESETS as NEAR_PRESETS
 from curation.plan import EDITS, SIGNALS
 from curation.quality.gates import PRESETS, Rule
+from pipelines.dedup_checks import CRITERION_PATTERN
 from pipelines.spec import JobSpec
 from pipelines.spec_checks import NAME_PATTERN, expected, range_of, size_text
 from pipelines.spec_nodes import SIZE_PATTERN
@@ -68,6 +69,7 @@ def _of_scalar(kind: object, path: str) -> Schema:
     low, high = range_of(path) or (-math.inf, math.inf)
     described |= {"minimum": low} if math.isfinite(low) else {}
     described |= {"maximum": high} if math.isfinite(high) else {}
+    described |= {"pattern": f"^{CRITERION_PATTERN}$"} if path == "dedup.prefer[*]" else {}
     if kind is int and path.endswith("_bytes"):
         return {"anyOf": [described, {"type": "string", "pattern": f"^{SIZE_PATTERN}$"}]}
     return described

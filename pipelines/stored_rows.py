@@ -43,7 +43,7 @@ class StoredRows:
     places_R: NDArray[np.void]
     _files: "OrderedDict[int, pa.NativeFile]" = field(default_factory=OrderedDict)
 
-    def of(self, ranks: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    def of(self, ranks: NDArray[np.integer]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """Returns (values uint32, offsets int64 (n + 1,)): the rows of `ranks`, in their order."""
         places = self.places_R[ranks]
         found = [b""] * ranks.size
@@ -55,9 +55,10 @@ class StoredRows:
         np.cumsum(places["count"], out=offsets[1:])
         return np.frombuffer(b"".join(found), dtype="<u4"), offsets
 
-    def num_items(self, ranks: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def num_items(self, ranks: NDArray[np.integer]) -> NDArray[np.int64]:
         """Returns how many numbers each rank's row has."""
-        return self.places_R["count"][ranks].astype(np.int64)
+        counts: NDArray[np.int64] = self.places_R["count"][ranks].astype(np.int64)
+        return counts
 
     def _open(self, part: int) -> pa.NativeFile:
         if part in self._files:

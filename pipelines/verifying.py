@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curation.dedup.linking import is_borderline
 from curation.kernels.bands import RANK_BITS, merged_pairs
 from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
 from pipelines.linking import PAIRS, PLACES, SIGNED, load_array, minhash_file, near_of, save_array
@@ -42,12 +43,38 @@ def merge_places(store: Store, parts: tuple[str, ...], num_ranks: int) -> None:
 
 def write_links(job: Job, ranks: range, parts: tuple[str, ...]) -> None:
     """Writes the verified links whose later document is in `ranks`, sorted by (later, earlier)."""
-    near = near_of(job)
-    name = shingles_file if near.verify == "jaccard" else minhash_file
-    places = load_array(job.store, ALL_PLACES)
-    rows = StoredRows(store=job.store, names=tuple(map(name, parts)), places_R=places)
+    rows = _rows(job, parts)
     links = (_verified(job, rows, later, earlier) for later, earlier in _chunks(job.store, rows, ranks))
     write_part(job.store, f"{LINKS}/{ranks.start:010d}.parquet", FOUND, links)
+
+
+def _rows(job: Job, parts: tuple[str, ...]) -> StoredRows:
+    """Returns what is compared, by rank: shingle sets or signatures."""
+    name = shingles_file if near_of(job).verify == "jaccard" else minhash_file
+    return StoredRows(store=job.store, names=tuple(map(name, parts)), places_R=load_array(job.store, ALL_PLACES))
+
+
+def similarities(
+    job: Job, parts: tuple[str, ...], one_P: NDArray[np.integer], other_P: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Returns float64 (P,): the similarity of documents named by rank; NaN where one of them has nothing to compare."""
+    rows = _rows(job, parts)
+    similarity_P = np.full(one_P.size, np.nan)
+    known = np.flatnonzero((rows.num_items(one_P) > 0) & (rows.num_items(other_P) > 0))
+    items = np.cumsum(rows.num_items(one_P[known]) + rows.num_items(other_P[known]))
+    for chosen in _pieces(items):
+        similarity_P[known[chosen]] = _compared(job, rows, one_P[known[chosen]], other_P[known[chosen]])
+    return similarity_P
+
+
+def _pieces(items: NDArray[np.int64]) -> Iterator[slice]:
+    """Yields runs of pairs that fit in memory; `items` is how many numbers all pairs up to each one read."""
+    start = 0
+    while start < items.size:
+        before = items[start - 1] if start else 0
+        stop = max(int(np.searchsorted(items, before + ITEMS_PER_READ, side="right")), start + 1)
+        yield slice(start, stop)
+        start = stop
 
 
 def _chunks(store: Store, rows: StoredRows, ranks: range) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint32]]]:
@@ -56,12 +83,8 @@ def _chunks(store: Store, rows: StoredRows, ranks: range) -> Iterator[tuple[NDAr
         later = (pairs >> np.uint64(RANK_BITS)).astype(np.uint32)
         earlier = pairs.astype(np.uint32)  # the low half
         items = np.cumsum(rows.num_items(later) + rows.num_items(earlier))
-        start = 0
-        while start < pairs.size:
-            before = items[start - 1] if start else 0
-            stop = max(int(np.searchsorted(items, before + ITEMS_PER_READ, side="right")), start + 1)
-            yield later[start:stop], earlier[start:stop]
-            start = stop
+        for chosen in _pieces(items):
+            yield later[chosen], earlier[chosen]
 
 
 def _merged(store: Store, ranks: range) -> Iterator[NDArray[np.uint64]]:
@@ -77,15 +100,21 @@ def _merged(store: Store, ranks: range) -> Iterator[NDArray[np.uint64]]:
 
 
 def _verified(job: Job, rows: StoredRows, later: NDArray[np.uint32], earlier: NDArray[np.uint32]) -> pa.RecordBatch:
-    near = near_of(job)
-    ranks, index = np.unique(np.concatenate((later, earlier)), return_inverse=True)
-    values, offsets = rows.of(ranks)
-    compare = jaccard_pairs if near.verify == "jaccard" else agreement_pairs
-    jaccard = compare(values, offsets, index[: later.size], index[later.size :])
+    near, jaccard = near_of(job), _compared(job, rows, later, earlier)
     linked = jaccard >= near.min_jaccard
+    linked |= is_borderline(jaccard, min_jaccard=near.min_jaccard, review_within=near.review_within)
     return pa.RecordBatch.from_arrays(
         [pa.array(later[linked]), pa.array(earlier[linked]), pa.array(jaccard[linked])], schema=FOUND
     )
+
+
+def _compared(
+    job: Job, rows: StoredRows, one_P: NDArray[np.integer], other_P: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    ranks, index = np.unique(np.concatenate((one_P, other_P)), return_inverse=True)
+    values, offsets = rows.of(ranks)
+    compare = jaccard_pairs if near_of(job).verify == "jaccard" else agreement_pairs
+    return compare(values, offsets, index[: one_P.size], index[one_P.size :])
 
 
 def collected_links(store: Store) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64]]:

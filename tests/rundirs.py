@@ -18,7 +18,7 @@ from pipelines.spec_file import dump_spec
 SIGNALS = ("num_words", "alpha_word_fraction", "dup_line_fraction", "num_chars")
 FIELDS = (pa.field("signal.language", pa.string()), *(pa.field(f"signal.{name}", pa.float64()) for name in SIGNALS))
 MEASURED = pa.schema([*DOCUMENT, *FIELDS])
-KEPT = pa.schema([*MEASURED, DECISIONS.field("cluster_id"), DECISIONS.field("split")])
+KEPT = pa.schema([*MEASURED, *(DECISIONS.field(name) for name in ("cluster_id", "cluster_size", "split"))])
 REVIEW = pa.schema([*MEASURED, *(item for item in DECISIONS if item.name not in {"doc_id", "source", "split"})])
 FILES = pa.schema(
     [
@@ -58,7 +58,7 @@ class Doc:
     failed: tuple[dict[str, object], ...] = ()
     review_reasons: tuple[str, ...] = ()
     twin: int | None = None
-    kind: str = "near"
+    kind: str = "near"  # of LINK_KINDS
     jaccard: float = 0.75
     split: str = "train"
     license: str | None = None
@@ -128,6 +128,7 @@ def _tables(docs: Sequence[Doc], ids: list[bytes], rows: range) -> list[tuple[st
     joined = [before | {"split": None} | after for before, after in zip(measured, decisions, strict=True)]
     links = [
         {"doc_id": ids[row], "earlier_id": ids[twin], "kind": docs[row].kind, "jaccard": docs[row].jaccard}
+        | {"threshold": 0.7}
         for row in rows
         if (twin := docs[row].twin) is not None
     ]
@@ -187,9 +188,14 @@ def _decision(docs: Sequence[Doc], ids: list[bytes], row: int) -> dict[str, obje
         "review_reasons": list(doc.review_reasons),
         "audit": False,
         "cluster_id": ids[root] if clustered else None,
+        "cluster_size": 2 if clustered else 1,
         "survivor_id": ids[doc.twin] if linked and doc.twin is not None else None,
+        "survivor_jaccard": doc.jaccard if linked else None,
+        "chained": False,
+        "linked_id": ids[doc.twin] if linked and doc.twin is not None else None,
         "link_kind": doc.kind if linked else None,
         "link_jaccard": doc.jaccard if linked else None,
+        "link_threshold": 0.7 if linked else None,
         "split": doc.split if doc.state == "kept" else None,
     }
 
@@ -228,7 +234,7 @@ def example_docs() -> list[Doc]:
     failed = {"rule": "quality/num_words", "value": 3.0, "threshold": 50.0, "found": None}
     alien = {"rule": "language/language", "value": None, "threshold": None, "found": "fr"}
     near = {"rule": "dedup/near", "value": 0.75, "threshold": 0.7, "found": None}
-    exact = {"rule": "dedup/exact", "value": 1.0, "threshold": 1.0, "found": None}
+    exact = {"rule": "dedup/exact_text", "value": 1.0, "threshold": 1.0, "found": None}
     long = "word " * 60
     return [
         Doc(text=long, url="https://a.example/1", user_id="one", split="train"),
@@ -249,7 +255,15 @@ def example_docs() -> list[Doc]:
             source="books",
             path="b.jsonl",
         ),
-        Doc(text=long, state="dropped", decided_by="dedup/exact", failed=(exact,), twin=0, kind="exact", jaccard=1.0),
+        Doc(
+            text=long,
+            state="dropped",
+            decided_by="dedup/exact_text",
+            failed=(exact,),
+            twin=0,
+            kind="exact_text",
+            jaccard=1.0,
+        ),
         Doc(
             text=long,
             state="review",

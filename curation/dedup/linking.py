@@ -1,8 +1,8 @@
-"""Stored signatures as arrays, and the links between documents with the same text.
+"""Stored signatures as arrays.
 
 Near links are `curation.kernels.bands.candidate_pairs` of `signature_matrix`, verified by
 `curation.kernels.jaccard.jaccard_pairs` of `shingle_sets`. Nothing here reads text. Documents are named by
-their rank in the order of survivors (`curation.dedup.survivors.rank_of`): "earlier" means "preferred".
+their rank in the order of survivors (`curation.dedup.preference.rank_of`): "earlier" means "preferred".
 """
 
 import numpy as np
@@ -10,37 +10,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.identity import ID_BYTES
-
-Ranks = NDArray[np.int64]
-
-
-def exact_links(text_hash_N: NDArray[np.bytes_], rank_N: Ranks) -> tuple[Ranks, Ranks]:
-    """Returns (later, earlier), ranks: each document with the earliest of the same text hash.
-
-    Args:
-        text_hash_N: dtype S16, BLAKE2b-128 of each text (`ids_of` a column makes it).
-        rank_N: int64, unique.
-
-    Returns:
-        int64 (P,) twice, sorted by later; the first of each group is in no pair as `later`.
-
-    Raises:
-        ValueError: another dtype or length.
-    """
-    if text_hash_N.dtype != np.dtype(f"S{ID_BYTES}") or text_hash_N.shape != rank_N.shape:
-        raise ValueError(
-            f"exact_links: expected S{ID_BYTES} hashes, one per rank, found {text_hash_N.dtype} {text_hash_N.shape} "
-            f"for {rank_N.size} ranks"
-        )
-    high_N, low_N = np.ascontiguousarray(text_hash_N).view(np.uint64).reshape(-1, 2).T
-    order = np.lexsort((rank_N, low_N, high_N))
-    high, low, rank = high_N[order], low_N[order], rank_N[order]
-    is_first = np.ones(rank.size, dtype=np.bool_)
-    is_first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    earliest = rank[is_first][np.cumsum(is_first) - 1]
-    later, earlier = rank[~is_first], earliest[~is_first]
-    by_later = np.argsort(later)
-    return later[by_later], earlier[by_later]
 
 
 def ids_of(column: pa.Array) -> NDArray[np.bytes_]:
@@ -57,6 +26,14 @@ def ids_of(column: pa.Array) -> NDArray[np.bytes_]:
         )
     values = np.frombuffer(column.buffers()[1] or b"", dtype=f"S{ID_BYTES}")
     return values[column.offset : column.offset + len(column)]
+
+
+def is_borderline(jaccard_P: NDArray[np.float64], *, min_jaccard: float, review_within: float) -> NDArray[np.bool_]:
+    """Returns bool (P,): whether a similarity is so close to `min_jaccard`, on either side, that people are asked."""
+    if review_within <= 0:
+        return np.zeros(jaccard_P.shape, dtype=np.bool_)
+    near: NDArray[np.bool_] = np.abs(jaccard_P - min_jaccard) <= review_within
+    return near
 
 
 def signature_matrix(column: pa.Array, *, num_permutations: int) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:

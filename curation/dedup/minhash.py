@@ -1,8 +1,8 @@
 """The MinHash step: everything that deduplication will ever ask of a text, computed once and stored.
 
-`text_hash` decides exact duplicates (BLAKE2b: xxh3 is no proof against an attacker), `words_hash` tells
-texts apart that differ only in case, space or punctuation, `minhash` proposes near duplicates, and
-`shingles` verify them. Deduplication then runs again, without text, when a threshold or a decision changes.
+`text_hash` decides exact duplicates (BLAKE2b: xxh3 is no proof against an attacker), `minhash` proposes near
+duplicates, and `shingles` verify them.
+Deduplication then runs again, without text, when a threshold or a decision changes.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.dedup.banding import Normalize, Scheme, Shingle
-from curation.identity import hash_bytes, secure_hash, type_of_id
+from curation.identity import secure_hash, type_of_id
 from curation.kernels.minhash import Sketches, sketch, sketch_characters
 from curation.schema import SIGNATURE_FIELDS
 from curation.step import require, with_columns, with_fields
@@ -83,13 +83,14 @@ class MinHash:
 
 
 def _hashes(words: Words) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Returns columns text_hash, words_hash, num_words; no text becomes a Python string."""
+    """Returns columns text_hash, text_bytes, num_words; no text becomes a Python string."""
     text = np.ascontiguousarray(words.values).data
-    hashes = np.ascontiguousarray(words.word_hash_W).astype("<u8", copy=False).view(np.uint8).data
-    word_bounds = (8 * words.word_offsets_N1).tolist()
     text_hash = [secure_hash(text[start:end]) for start, end in pairwise(words.offsets_N1.tolist())]
-    words_hash = [hash_bytes(hashes[start:end]) for start, end in pairwise(word_bounds)]
-    return pa.array(text_hash, type_of_id), pa.array(words_hash, type_of_id), pa.array(np.diff(words.word_offsets_N1))
+    return (
+        pa.array(text_hash, type_of_id),
+        pa.array(np.diff(words.offsets_N1)),
+        pa.array(np.diff(words.word_offsets_N1)),
+    )
 
 
 def _sketch_columns(sketches: Sketches) -> tuple[pa.Array, pa.Array]:

@@ -11,77 +11,35 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.kernels.survivors import HELD, REMOVED, STAYS, by_component, by_earlier
-from curation.kernels.union_find import union_find
+from curation.kernels.link_graph import link_graph
+from curation.kernels.survivors import BORDERLINE, HELD, REMOVED, STAYS, by_component, by_earlier, components
 
-__all__ = ["HELD", "REMOVED", "STAYS", "OrderInput", "SurvivorInput", "Survivors", "rank_of", "survivors"]
-
-Prefer = Literal["source", "longest", "licensed", "newest"]
-
-UNDATED = np.iinfo(np.int64).min
-"""`fetch_time_N` of a document without one: older than any."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderInput:
-    """What decides which of N documents is preferred.
-
-    Attributes:
-        prefer: criteria, the most important first; ties go to the next and last to `doc_id_N`.
-        undecided: `keep` puts documents in review after all others.
-        doc_id_N: S16, unique (`curation.dedup.linking.ids_of`).
-        source_N: int64, place of the document's input in the spec; smaller first.
-        length_N: int64, e.g. bytes of text; longer first.
-        licensed_N: bool; documents with a known licence first.
-        fetch_time_N: int64 microseconds since 1970, `UNDATED` where unknown; newer first.
-        in_review_N: bool.
-    """
-
-    prefer: tuple[Prefer, ...]
-    undecided: Literal["hold", "keep"]
-    doc_id_N: NDArray[np.bytes_]
-    source_N: NDArray[np.int64]
-    length_N: NDArray[np.int64]
-    licensed_N: NDArray[np.bool_]
-    fetch_time_N: NDArray[np.int64]
-    in_review_N: NDArray[np.bool_]
-
-
-def rank_of(order: OrderInput) -> NDArray[np.int64]:
-    """Returns int64 (N,): each document's place, 0 for the most preferred.
-
-    A total order: it depends on the documents and the policy, never on the order they come in.
-    """
-    criteria: dict[str, NDArray[np.int64]] = {
-        "source": order.source_N,
-        "longest": -order.length_N,
-        "licensed": (~order.licensed_N).astype(np.int64),
-        "newest": ~order.fetch_time_N,  # ~x = -x - 1 reverses the order without overflow
-    }
-    high_N, low_N = np.ascontiguousarray(order.doc_id_N).view(">u8").reshape(-1, 2).T
-    keys = [low_N, high_N, *(criteria[name] for name in reversed(order.prefer))]
-    if order.undecided == "keep":
-        keys.append(order.in_review_N.astype(np.int64))
-    rank_N = np.empty(order.doc_id_N.size, dtype=np.int64)
-    rank_N[np.lexsort(keys)] = np.arange(rank_N.size)
-    return rank_N
+__all__ = ["BORDERLINE", "HELD", "REMOVED", "STAYS", "SurvivorInput", "Survivors", "survivors"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurvivorInput:
-    """N documents by rank, and L links between them.
+    """N documents by rank, and what links them. Dropped documents have no links.
 
     Attributes:
-        in_review_N: bool; document n has rank n. Dropped documents have no links.
-        later_L: int64, the less preferred end of each link; `later_L > earlier_L`.
-        earlier_L: int64. Links may come in any order; of two between the same documents the first counts.
+        in_review_N: bool; document n has rank n.
+        group_KN: int32 (K, N), K kinds of groups, the first named first: group of each document, -1 for none.
+            All members of a group are linked to each other; it has two at least, of one kind.
+        node_N: int32; the document under whose rank n's links stand: its own, or that of a member of one of
+            its groups whose members all have the same links.
+        later_L: the less preferred end of each link, a node; `later_L > earlier_L`.
+        earlier_L: the other end. Links may come in any order; of two between the same nodes the first counts.
+        weak_L: bool; a weak link removes nobody, it sends the later document to review.
         rule: `earlier` or `component`.
         undecided: `hold` what depends on a document in review, or `keep` it as if nobody were asked.
     """
 
     in_review_N: NDArray[np.bool_]
-    later_L: NDArray[np.int64]
-    earlier_L: NDArray[np.int64]
+    group_KN: NDArray[np.int32]
+    node_N: NDArray[np.int32]
+    later_L: NDArray[np.int32]
+    earlier_L: NDArray[np.int32]
+    weak_L: NDArray[np.bool_]
     rule: Literal["earlier", "component"] = "earlier"
     undecided: Literal["hold", "keep"] = "hold"
 
@@ -91,17 +49,19 @@ class Survivors:
     """What becomes of N documents.
 
     Attributes:
-        outcome_N: uint8: STAYS (0: kept stays kept, review stays in review), REMOVED (1) or HELD (2).
-        via_link_N: int64, index of the link that decided (for `component`: the document's link to its
-            earliest neighbour among those that decided); -1 where it stays.
-        survivor_N: int64, rank of the document that a removed one was removed for; else -1.
-        cluster_N: int64, smallest rank of the connected component; -1 for a document without a link.
+        outcome_N: uint8: STAYS (0: kept stays kept, review stays in review), REMOVED (1), HELD (2) or
+            BORDERLINE (3: only weak links lead to an earlier document; in review).
+        via_N: int32, rank of the document at the other end of the link that decided; -1 where it stays.
+        how_N: int32, what that link is: its index in `later_L`, or `-2 - k` for a group of kind k; -1 where it stays.
+        survivor_N: int32, rank of the document that a removed one was removed for; else -1.
+        cluster_N: int32, smallest rank that links other than weak ones join it to; -1 for a document without one.
     """
 
     outcome_N: NDArray[np.uint8]
-    via_link_N: NDArray[np.int64]
-    survivor_N: NDArray[np.int64]
-    cluster_N: NDArray[np.int64]
+    via_N: NDArray[np.int32]
+    how_N: NDArray[np.int32]
+    survivor_N: NDArray[np.int32]
+    cluster_N: NDArray[np.int32]
 
 
 def survivors(links: SurvivorInput) -> Survivors:
@@ -112,33 +72,27 @@ def survivors(links: SurvivorInput) -> Survivors:
     review itself: then it stays there). `component`: the earliest document of a component stays, unless it is
     in review; documents joined to one that stays by undisputed documents alone are removed; with
     `undecided="hold"`, undisputed documents that only one in review joins to an earlier one are held.
-    A removed document always names a survivor that stays.
+    A removed document always names a survivor that stays. One that would stay, but for a weak link to an earlier one
+    that stays (or waits, with `hold`), is borderline, and from then on like a document in review.
 
     Raises:
         ValueError: a link is no pair of ranks `earlier < later` below N.
     """
     _check(links)
-    later_L, earlier_L = links.later_L.astype(np.int64, copy=False), links.earlier_L.astype(np.int64, copy=False)
-    order_L = np.lexsort((earlier_L, later_L))
-    ends = (later_L[order_L], earlier_L[order_L])
+    graph = link_graph(links.in_review_N, links.group_KN, links.node_N, links.later_L, links.earlier_L, links.weak_L)
     decide = by_component if links.rule == "component" else by_earlier
-    outcome_N, via_N, survivor_N = decide(links.in_review_N, *ends, hold=links.undecided == "hold")
-    has_via_N = via_N >= 0
-    via_N[has_via_N] = order_L[via_N[has_via_N]]
-    return Survivors(outcome_N=outcome_N, via_link_N=via_N, survivor_N=survivor_N, cluster_N=_clusters(links))
-
-
-def _clusters(links: SurvivorInput) -> NDArray[np.int64]:
-    cluster_N = union_find(links.in_review_N.size, links.later_L, links.earlier_L)
-    linked_N = np.zeros(cluster_N.size, dtype=np.bool_)
-    linked_N[links.later_L] = linked_N[links.earlier_L] = True
-    return np.where(linked_N, cluster_N, -1)
+    return Survivors(**decide(graph, hold=links.undecided == "hold")._asdict(), cluster_N=components(graph))
 
 
 def _check(links: SurvivorInput) -> None:
     later_L, earlier_L, size = links.later_L, links.earlier_L, links.in_review_N.size
-    if later_L.shape != earlier_L.shape:
+    if not later_L.shape == earlier_L.shape == links.weak_L.shape:
         raise ValueError(f"survivors: expected links, found {later_L.size} later and {earlier_L.size} earlier ends")
+    if links.node_N.shape != (size,) or links.group_KN.shape[1:] != (size,):
+        raise ValueError(
+            f"survivors: expected nodes and groups of {size} documents, found {links.node_N.shape} and "
+            f"{links.group_KN.shape}"
+        )
     if later_L.size and not ((earlier_L >= 0) & (earlier_L < later_L) & (later_L < size)).all():
         bad = int(np.flatnonzero((earlier_L < 0) | (earlier_L >= later_L) | (later_L >= size))[0])
         raise ValueError(

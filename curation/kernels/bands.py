@@ -65,6 +65,16 @@ def by_partition(
     return hashes, ranks, start_P1
 
 
+def scoped_hashes(hash_NB: NDArray[np.uint64], scope_N: NDArray[np.int32]) -> NDArray[np.uint64]:
+    """Returns uint64 (N, B): band hashes that are equal where both the hash and the scope's code are.
+
+    Different scopes meet by chance only, once in 2^64 pairs: who needs certainty compares the codes of the pairs found.
+    """
+    scoped_NB = np.empty_like(hash_NB)
+    _scope(hash_NB, scope_N, scoped_NB)
+    return scoped_NB
+
+
 def packed_pairs(
     hash_M: NDArray[np.uint64],
     rank_M: NDArray[np.uint32],
@@ -181,6 +191,14 @@ def _by_partition(
         partition = _partition_of(hash_M[m], partitions)
         hashes[at_P[partition]], ranks[at_P[partition]] = hash_M[m], rank_M[m]
         at_P[partition] += 1
+
+
+@kernel
+def _scope(hash_NB: NDArray[np.uint64], scope_N: NDArray[np.int32], scoped_NB: NDArray[np.uint64]) -> None:
+    for n in range(hash_NB.shape[0]):
+        scope = _mix(np.uint64(scope_N[n]))
+        for band in range(hash_NB.shape[1]):
+            scoped_NB[n, band] = _mix(hash_NB[n, band] ^ scope)
 
 
 @kernel

@@ -32,7 +32,7 @@ def union_find(size: int, left: NDArray[np.int64], right: NDArray[np.int64]) -> 
 
 
 @kernel
-def _root(parent: NDArray[np.int64], node: int) -> int:
+def _root(parent: NDArray[np.signedinteger], node: int) -> int:
     while parent[node] != node:
         parent[node] = parent[parent[node]]
         node = parent[node]
@@ -40,9 +40,21 @@ def _root(parent: NDArray[np.int64], node: int) -> int:
 
 
 @kernel
-def _union_find(parent: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]) -> None:
-    for edge in range(left.size):
-        a, b = _root(parent, left[edge]), _root(parent, right[edge])
-        parent[max(a, b)] = min(a, b)
+def join(parent: NDArray[np.signedinteger], left: int, right: int) -> None:
+    """Puts two nodes into one component; `parent` starts as 0, 1, 2 ..."""
+    a, b = _root(parent, left), _root(parent, right)
+    parent[max(a, b)] = min(a, b)
+
+
+@kernel
+def settle(parent: NDArray[np.signedinteger]) -> None:
+    """Names every component by its smallest node, once all are joined."""
     for node in range(parent.size):  # ascending: a parent is smaller than its child, so it is final already
         parent[node] = parent[parent[node]]
+
+
+@kernel
+def _union_find(parent: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]) -> None:
+    for edge in range(left.size):
+        join(parent, left[edge], right[edge])
+    settle(parent)

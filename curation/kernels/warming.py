@@ -11,13 +11,16 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 import curation.kernels
-from curation.kernels.bands import band_hashes, by_partition, candidate_pairs
+from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, scoped_hashes
+from curation.kernels.families import are_related, groups_of_relatives, nearest_ancestors, unrelated_pairs
+from curation.kernels.folding import folded_words
 from curation.kernels.gopher import quality_counts
 from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
+from curation.kernels.link_graph import link_graph
 from curation.kernels.markup import page_work
 from curation.kernels.minhash import sign, sketch
 from curation.kernels.repetition import repetition_counts
-from curation.kernels.survivors import by_component, by_earlier
+from curation.kernels.survivors import by_component, by_earlier, components
 from curation.kernels.words import words
 
 TEXT = "One two three four five six. Ein Wört – 漢字, ไทย ... 12\n\none\n".encode()
@@ -47,6 +50,7 @@ def _warm_text() -> None:
         column.setflags(write=False)
     quality_counts(values, offsets_N1, found, stop_words=("the",), bullets=("-",))
     repetition_counts(values, offsets_N1, found)
+    folded_words(values, offsets_N1, found)
     sketch(found.hash_W, found.word_offsets_N1, ngram=5, num_permutations=112, seed=1)
 
 
@@ -62,5 +66,18 @@ def _warm_links() -> None:
     sign(np.zeros(2, np.uint32), np.arange(3, dtype=np.int64), num_permutations=112, seed=1)
     jaccard_pairs(shingles, np.arange(3, dtype=np.int64), later, earlier)
     agreement_pairs(shingles, np.arange(3, dtype=np.int64), later, earlier)
-    for rule in (by_earlier, by_component):
-        rule(np.zeros(2, dtype=np.bool_), later, earlier, hold=True)
+    scoped_hashes(hash_NB, np.zeros(2, dtype=np.int32))
+    _warm_survivors()
+
+
+def _warm_survivors() -> None:
+    parent_N, members, bounds = np.array([-1, 0], dtype=np.int32), np.arange(2, dtype=np.int32), np.array([0, 2])
+    nearest_ancestors(parent_N, members, 2)
+    are_related(parent_N, members, members)
+    groups_of_relatives(parent_N, members, bounds)
+    unrelated_pairs(parent_N, members, bounds, max_earlier=1)
+    group_KN, link_1 = np.zeros((1, 2), dtype=np.int32), np.zeros(1, dtype=np.int32)
+    graph = link_graph(np.zeros(2, dtype=np.bool_), group_KN, members, link_1 + 1, link_1, link_1 > 0)
+    by_earlier(graph, hold=True)
+    by_component(graph, hold=True)
+    components(graph)

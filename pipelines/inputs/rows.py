@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pyarrow as pa
-import xxhash
 
-from curation.identity import doc_ids, type_of_id
+from curation.identity import doc_ids, secure_hash, type_of_id
 from curation.schema import READ
 from pipelines.inputs.files import InputFile
 from pipelines.inputs.urls import site_of, strip_credentials
@@ -63,11 +62,11 @@ def joined(batches: Iterator[pa.RecordBatch], *, batch_bytes: int) -> Iterator[p
 
 
 def content_hashes(content: pa.Array) -> pa.Array:
-    """Returns xxh3-128 of each value's bytes (string or binary, no nulls) without making Python objects of them."""
+    """Returns BLAKE2b-128 of each value's bytes (string or binary, no nulls) without making Python objects of them."""
     _, offsets, values = content.buffers()
     bounds = memoryview(offsets).cast("i")[content.offset : content.offset + len(content) + 1] if len(content) else []
     data = memoryview(values or b"")
-    hashes = [xxhash.xxh3_128_digest(data[start:end]) for start, end in pairwise(bounds)]
+    hashes = [secure_hash(data[start:end]) for start, end in pairwise(bounds)]
     return pa.array(hashes, type=type_of_id)
 
 

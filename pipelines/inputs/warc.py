@@ -16,7 +16,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from curation.errors import BadRecord
-from curation.identity import doc_id, hash_bytes
+from curation.identity import doc_id, secure_hash
 from curation.schema import READ
 from curation.text.media import kind_of, looks_html
 from pipelines.inputs.accounts import Accounts
@@ -123,7 +123,7 @@ class _Rows:
                 "license_from": "spec" if self.input.license else None,
                 "opt_out": opt_out_of(page.response.header) or None,
                 "declared_language": page.response.header.get("content-language", "")[:35] or None,
-                "raw_hash": hash_bytes(page.body),
+                "raw_hash": secure_hash(page.body),
                 "raw": page.body,
             }
         )

@@ -28,8 +28,10 @@ class Funnel:
     read: int
     gated: int  # dropped by a gate
     exact: int
+    url: int
     near: int
     held: int  # in review only because a cluster is undecided
+    borderline: int  # in review only because a pair is almost similar enough, or barely
     review: int  # in review for reasons of its own
     kept: int
     train: int
@@ -41,7 +43,7 @@ class Funnel:
     @property
     def dropped(self) -> int:
         """Documents dropped by gates or as duplicates."""
-        return self.gated + self.exact + self.near
+        return self.gated + self.exact + self.url + self.near
 
     @property
     def records(self) -> int:
@@ -98,11 +100,13 @@ SELECT (SELECT count(*) FROM files), (SELECT coalesce(sum(greatest(bytes, 0)), 0
   (SELECT coalesce(sum(count), 0) FROM accounts WHERE kind = 'skipped')::BIGINT,
   (SELECT coalesce(sum(count), 0) FROM accounts WHERE kind = 'dead_letter')::BIGINT,
   count(*),
-  count(*) FILTER (state = 'dropped' AND coalesce(decided_by, '') NOT IN ('dedup/exact', 'dedup/near')),
-  count(*) FILTER (state = 'dropped' AND decided_by = 'dedup/exact'),
+  count(*) FILTER (state = 'dropped' AND NOT starts_with(coalesce(decided_by, ''), 'dedup/')),
+  count(*) FILTER (state = 'dropped' AND starts_with(decided_by, 'dedup/exact_')),
+  count(*) FILTER (state = 'dropped' AND decided_by = 'dedup/url'),
   count(*) FILTER (state = 'dropped' AND decided_by = 'dedup/near'),
   count(*) FILTER (state = 'review' AND decided_by = 'dedup/cluster_undecided'),
-  count(*) FILTER (state = 'review' AND coalesce(decided_by, '') <> 'dedup/cluster_undecided'),
+  count(*) FILTER (state = 'review' AND decided_by = 'dedup/near_borderline'),
+  count(*) FILTER (state = 'review' AND NOT starts_with(coalesce(decided_by, ''), 'dedup/')),
   count(*) FILTER (state = 'kept'),
   count(*) FILTER (split = 'train'), count(*) FILTER (split = 'validation'),
   (SELECT coalesce(sum(num_tokens), 0) FROM tokens)::BIGINT,
@@ -140,6 +144,11 @@ FROM sizes GROUP BY name ORDER BY min(size)
 LARGEST = """
 SELECT cluster_id, count(*) AS size, count(*) FILTER (state = 'kept') AS kept FROM decisions
 WHERE cluster_id IS NOT NULL GROUP BY cluster_id ORDER BY size DESC, cluster_id LIMIT $most
+"""
+
+CHAINS = """
+SELECT count(*), arg_min(doc_id, (survivor_jaccard, doc_id)), arg_min(survivor_id, (survivor_jaccard, doc_id)),
+  min(survivor_jaccard) FROM decisions WHERE chained
 """
 
 FAILED = """
@@ -196,6 +205,24 @@ def clusters(connection: duckdb.DuckDBPyConnection) -> list[Sizes]:
 def largest_clusters(connection: duckdb.DuckDBPyConnection, *, most: int) -> list[tuple[bytes, int, int]]:
     """Returns (id of the earliest member, documents, kept documents) of the largest clusters."""
     return [(bytes(item), size, kept) for item, size, kept in connection.execute(LARGEST, {"most": most}).fetchall()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chains:
+    """Documents that only others join to their survivor, and the one that is least like it."""
+
+    count: int
+    doc_id: bytes
+    survivor_id: bytes
+    jaccard: float
+
+
+def chains(connection: duckdb.DuckDBPyConnection) -> Chains | None:
+    """Returns what was removed although it is less similar to its survivor than links must be; None: nothing."""
+    row = connection.execute(CHAINS).fetchone()
+    if row is None or row[0] == 0:
+        return None
+    return Chains(count=row[0], doc_id=bytes(row[1]), survivor_id=bytes(row[2]), jaccard=row[3])
 
 
 def rule_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, RuleCounts]:

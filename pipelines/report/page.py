@@ -118,6 +118,7 @@ def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | No
         "judged": set(thresholds_of(spec)),
         "clusters": figures.clusters(connection),
         "recall": recall_of(run, spec.dedup.near if spec else None),
+        "chains": figures.chains(connection),
         "largest": figures.largest_clusters(connection, most=LARGEST_CLUSTERS),
         "dead": figures.reasons(connection, "dead_letter"),
         "dead_files": figures.reasons(connection, "dead_letter", by="path"),
@@ -143,9 +144,10 @@ def split_bar(funnel: figures.Funnel) -> list[tuple[str, int, str, Segment | Non
     """Returns (label, documents, kind, piece) of the bar at the top: what became of all documents read."""
     parts = (
         ("Kept", funnel.kept, "kept"),
-        ("In review", funnel.review + funnel.held, "review"),
+        ("In review", funnel.review + funnel.held + funnel.borderline, "review"),
         ("Dropped by gates", funnel.gated, "gated"),
         ("Exact duplicates", funnel.exact, "exact"),
+        *_if_any("Same URL", funnel.url, "url"),
         ("Near duplicates", funnel.near, "near"),
     )
     found, start = [], 0
@@ -153,6 +155,11 @@ def split_bar(funnel: figures.Funnel) -> list[tuple[str, int, str, Segment | Non
         found.append((label, count, kind, segment(count, funnel.read, start=start, kind=kind)))
         start += count
     return found
+
+
+def _if_any(label: str, count: int, kind: str) -> list[tuple[str, int, str]]:
+    """Returns the line of something that most jobs do not ask for."""
+    return [(label, count, kind)] if count else []
 
 
 def steps(funnel: figures.Funnel) -> list[Step]:
@@ -163,8 +170,10 @@ def steps(funnel: figures.Funnel) -> list[Step]:
         ("Documents read", 0, ""),
         ("Dropped by gates", funnel.gated, "gated"),
         ("Exact duplicates", funnel.exact, "exact"),
+        *_if_any("Same URL", funnel.url, "url"),
         ("Near duplicates", funnel.near, "near"),
         ("Held: cluster undecided", funnel.held, "held"),
+        *_if_any("Borderline pairs", funnel.borderline, "held"),
         ("In review", funnel.review, "review"),
     )
     whole = left = funnel.records

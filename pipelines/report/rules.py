@@ -55,12 +55,16 @@ def _conditions(spec: JobSpec) -> dict[str, str]:
 
 
 def _duplicate_conditions(dedup: DedupSpec) -> dict[str, str]:
-    found = {"dedup/exact": "no earlier document has the same text"} if dedup.exact else {}
+    what = {"exact_raw": "content", "exact_text": "text", "exact_words": "words", "url": "URL"}
+    found = {f"dedup/{kind}": f"no earlier kept document has the same {what[kind]}" for kind in dedup.kinds}
     if dedup.near:
         signing = dedup.near.signing
         shingles = f"{signing.ngram}-{'word' if signing.shingle == 'words' else 'character'} shingles"
         alike = f"{number(dedup.near.min_jaccard)} or more over {shingles}"
         found["dedup/near"] = f"no earlier kept document has a Jaccard similarity of {alike}"
+    if dedup.near and dedup.near.review_within:
+        asked = f"{number(dedup.near.min_jaccard)}, within {number(dedup.near.review_within)}"
+        found["dedup/near_borderline"] = f"no earlier kept document has a Jaccard similarity near {asked}"
     if dedup.undecided == "hold":
         found["dedup/cluster_undecided"] = "no document like it is in review"
     return found

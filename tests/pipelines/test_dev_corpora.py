@@ -63,7 +63,7 @@ def test_a_removed_duplicate_names_a_survivor_that_stays(run):
     with open_run(run[0]).connect() as connection:
         query = """
             SELECT count(*), count(*) FILTER (s.state = 'kept'), min(d.link_jaccard) FROM decisions d
-            LEFT JOIN decisions s ON d.survivor_id = s.doc_id WHERE d.decided_by IN ('dedup/exact', 'dedup/near')"""
+            LEFT JOIN decisions s ON d.survivor_id = s.doc_id WHERE d.decided_by IN ('dedup/exact_text', 'dedup/near')"""
         removed, with_survivor, least = connection.sql(query).fetchall()[0]
     assert removed > 1000
     assert with_survivor == removed

@@ -92,7 +92,7 @@ def test_a_duplicate_names_its_cluster_its_survivor_and_how_alike_they_are(run: 
     assert (told["link_kind"], told["link_jaccard"]) == ("near", 0.75)
     assert {member["doc_id"] for member in told["members"]} == hexes(0, 3, 4)
     assert told["members"][0]["doc_id"] == identity(DOCS, 0).hex(), "the earliest member comes first"
-    assert told["links"] == [{"doc_id": identity(DOCS, 0).hex(), "kind": "near", "jaccard": 0.75}]
+    assert told["links"] == [{"doc_id": identity(DOCS, 0).hex(), "kind": "near", "jaccard": 0.75, "threshold": 0.7}]
 
 
 def test_a_large_cluster_is_cut_and_says_how_large_it_is(tmp_path: Path):

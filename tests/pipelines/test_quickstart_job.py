@@ -49,7 +49,7 @@ def test_the_planted_copies_are_found_and_name_their_survivor(run: Run):
     exact = rows(
         run,
         "SELECT count(*) FROM decisions d JOIN measured m USING (doc_id) JOIN measured s ON s.doc_id = d.survivor_id "
-        "WHERE d.decided_by = 'dedup/exact' AND (m.url LIKE '%.m.wiki.example/%' OR s.url LIKE '%.m.wiki.example/%')",
+        "WHERE d.decided_by = 'dedup/exact_text' AND (m.url LIKE '%.m.wiki.example/%' OR s.url LIKE '%.m.wiki.example/%')",
     )
     assert exact == [(12,)], "twelve pages have an equal copy under a mobile URL"
     near = rows(

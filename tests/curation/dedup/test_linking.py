@@ -1,44 +1,12 @@
-"""Exact links against grouping by a dict, and stored columns as arrays."""
+"""Stored columns as arrays."""
 
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from curation.dedup.linking import exact_links, ids_of, shingle_sets, signature_matrix
-
-HASHES = st.one_of(
-    st.sampled_from([b"\x00" * 16, b"a" + b"\x00" * 15, b"\x00" * 15 + b"a", b"\xff" * 16]),
-    st.binary(min_size=16, max_size=16),
-)
-
-
-def links_of(hashes, ranks):
-    later, earlier = exact_links(np.array(hashes, dtype="S16"), np.array(ranks, dtype=np.int64))
-    return list(zip(later.tolist(), earlier.tolist(), strict=True))
-
-
-@given(hashes=st.lists(HASHES, max_size=30), order=st.randoms(use_true_random=False))
-@settings(max_examples=80)
-def test_each_copy_is_linked_to_the_earliest_of_its_text_whatever_the_order_of_rows(hashes, order):
-    ranks = order.sample(range(3 * len(hashes)), len(hashes))
-    earliest = {}
-    for text_hash, rank in zip(hashes, ranks, strict=True):
-        earliest[text_hash] = min(rank, earliest.get(text_hash, rank))
-    pairs = ((rank, earliest[text_hash]) for text_hash, rank in zip(hashes, ranks, strict=True))
-    assert links_of(hashes, ranks) == sorted(pair for pair in pairs if pair[0] != pair[1])
-
-
-def test_hashes_that_differ_in_trailing_zeros_only_are_different():
-    assert links_of([b"\x01" + b"\x00" * 15, b"\x01" * 2 + b"\x00" * 14], [0, 1]) == []
-
-
-def test_hashes_of_another_width_are_refused():
-    with pytest.raises(ValueError, match=r"^exact_links: expected S16 hashes, one per rank, found .S8"):
-        exact_links(np.zeros(2, dtype="S8"), np.zeros(2, np.int64))
+from curation.dedup.linking import ids_of, shingle_sets, signature_matrix
 
 
 def test_ids_keep_their_zeros_and_honour_slices():

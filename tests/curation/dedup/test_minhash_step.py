@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-import xxhash
 from datasketch import MinHash as Peer
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +15,6 @@ from curation.dedup.minhash import MinHash
 from curation.errors import SchemaError
 from curation.schema import SIGNATURE_FIELDS
 from curation.step import configuration_of
-from curation.text.words import words_of
 
 LONG = "It is a truth universally acknowledged, that a single man in possession of a good fortune must want a wife."
 TEXTS = st.lists(
@@ -33,12 +31,11 @@ def signed(*texts, **configuration):
     return MinHash(**configuration)(documents(*texts))
 
 
-def test_the_text_hash_is_blake2b_of_the_text_and_the_words_hash_xxh3_of_its_word_hashes():
-    (row,) = signed(LONG).to_pylist()
-    hashes = words_of(pa.array([LONG])).word_hash_W
-    assert row["text_hash"] == hashlib.blake2b(LONG.encode(), digest_size=16).digest()
-    assert row["words_hash"] == xxhash.xxh3_128_digest(hashes.astype("<u8").tobytes())
-    assert row["num_words"] == hashes.size == 20
+def test_the_text_hash_is_blake2b_of_the_text_and_its_size_is_counted_in_bytes_and_words():
+    (row,) = signed(LONG.replace("a man", "än Mann")).to_pylist()
+    text = LONG.replace("a man", "än Mann").encode()
+    assert row["text_hash"] == hashlib.blake2b(text, digest_size=16).digest()
+    assert (row["text_bytes"], row["num_words"]) == (len(text), 20)
 
 
 def test_the_stored_signature_is_that_of_datasketch_over_the_stored_shingles():
@@ -49,9 +46,10 @@ def test_the_stored_signature_is_that_of_datasketch_over_the_stored_shingles():
     assert len(row["shingles"]) == 4 * (20 - 4)
 
 
-def test_case_space_and_punctuation_change_the_text_hash_and_nothing_else():
+def test_case_space_and_punctuation_change_the_text_hash_and_size_and_nothing_else():
     plain, shouted = signed(LONG, LONG.upper().replace(" ", "\n\n") + " !!!").to_pylist()
     assert plain.pop("text_hash") != shouted.pop("text_hash")
+    assert plain.pop("text_bytes") < shouted.pop("text_bytes")
     assert {**plain, "text": ""} == {**shouted, "text": ""}
 
 

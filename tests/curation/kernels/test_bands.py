@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, merged_pairs, packed_pairs
+from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, merged_pairs, packed_pairs, scoped_hashes
 from tests.oracles import linking as oracle
 
 ENTRIES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 40)), max_size=120)
@@ -79,6 +79,16 @@ def test_later_documents_change_no_pair_of_earlier_ones(entries, added):
     before, _ = pairs_of(entries, 4)
     after, _ = pairs_of(entries + added, 4)
     assert [pair for pair in after if pair[0] <= 40] == before
+
+
+@given(entries=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=40))
+@settings(max_examples=50)
+def test_hashes_of_different_scopes_differ_and_those_of_one_scope_are_equal_as_before(entries):
+    hashes = np.array([value for value, _ in entries], dtype=np.uint64)
+    scopes = np.array([scope for _, scope in entries], dtype=np.int32)
+    with np.errstate(over="ignore"):
+        scoped = scoped_hashes(hashes.reshape(-1, 1), scopes)[:, 0].tolist()
+    assert [a == b for a in scoped for b in scoped] == [a == b for a in entries for b in entries]
 
 
 def test_ranks_up_to_32_bits_are_kept_whole():

@@ -86,12 +86,12 @@ def test_init_then_run_then_every_question_about_the_run(folder):
     assert "every file is as its manifest says" in command(folder, "verify")
 
     dropped = json.loads(command(folder, "inspect", "--state", "dropped", "--json"))
-    assert sorted(item["decided_by"] for item in dropped) == ["dedup/exact", "substance/num_chars"]
+    assert sorted(item["decided_by"] for item in dropped) == ["dedup/exact_text", "substance/num_chars"]
     assert "\\x1b" in command(folder, "inspect", "-n", "100")
     copies = {"https://copy.org/", "https://x.org/0"}  # which one stays is decided by their ids
-    (removed,) = (item["document"]["url"] for item in dropped if item["decided_by"] == "dedup/exact")
+    (removed,) = (item["document"]["url"] for item in dropped if item["decided_by"] == "dedup/exact_text")
     (answer,) = json.loads(command(folder, "why", removed, "--json"))
-    assert (answer["state"], answer["decided_by"]) == ("dropped", "dedup/exact")
+    assert (answer["state"], answer["decided_by"]) == ("dropped", "dedup/exact_text")
     assert {removed, answer["explanation"]["survivor"]["url"]} == copies
     assert "survivor" in command(folder, "why", name, removed)
     command(folder, "why", name, f"https://y.org/{ATTACK}", code=2)

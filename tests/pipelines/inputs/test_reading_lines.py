@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
-import xxhash
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.identity import doc_id
+from curation.identity import doc_id, secure_hash
 from pipelines.inputs import rows
 from pipelines.spec import Columns, InputSpec, Limits
 from tests.oracles.reading import Outcome, read_files
@@ -101,7 +100,7 @@ def test_mapped_columns_are_typed_and_all_others_are_kept_as_json(tmp_path):
     rows_ = read_files(tmp_path / "f.jsonl", given=given_).rows
     first = rows_[0]
     assert first["doc_id"] == doc_id("s", "f.jsonl", 0)
-    assert first["raw_hash"] == xxhash.xxh3_128_digest(b"a")
+    assert first["raw_hash"] == secure_hash(b"a")
     assert (first["user_id"], first["url"], first["site"]) == ("7", "https://www.e.org/x", "e.org")
     assert (first["source"], first["domain"], first["path"], first["offset"]) == ("s", "web", "f.jsonl", 0)
     assert (first["declared_language"], first["license"], first["license_from"]) == ("de", "MIT", "column")
@@ -182,7 +181,7 @@ def test_a_document_per_line_is_raw_and_never_taken_for_html(tmp_path):
     ]
     assert {row["content_type"] for row in outcome.rows} == {"text/plain"}
     assert outcome.counts == {"document": 3, "skipped blank_line": 2}
-    assert outcome.rows[0]["raw_hash"] == xxhash.xxh3_128_digest(b"first")
+    assert outcome.rows[0]["raw_hash"] == secure_hash(b"first")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +223,7 @@ def test_raw_hashes_come_from_the_buffers_of_slices_too(pairs, data):
     array = pa.array(texts)
     start = data.draw(st.integers(0, len(texts)))
     stop = data.draw(st.integers(start, len(texts)))
-    expected = [xxhash.xxh3_128_digest(text.encode()) for text in texts[start:stop]]
+    expected = [secure_hash(text.encode()) for text in texts[start:stop]]
     assert rows.content_hashes(array.slice(start, stop - start)).to_pylist() == expected
     binary = array.cast(pa.binary()).slice(start, stop - start)
     assert rows.content_hashes(binary).to_pylist() == expected

@@ -21,6 +21,7 @@ from curation.kernels.markup import page_work
 from curation.kernels.minhash import sign, sketch
 from curation.kernels.repetition import repetition_counts
 from curation.kernels.survivors import by_component, by_earlier, components
+from curation.kernels.union_find import union_find
 from curation.kernels.words import words
 
 TEXT = "One two three four five six. Ein Wört – 漢字, ไทย ... 12\n\none\n".encode()
@@ -73,6 +74,7 @@ def _warm_links() -> None:
 def _warm_survivors() -> None:
     parent_N, members, bounds = np.array([-1, 0], dtype=np.int32), np.arange(2, dtype=np.int32), np.array([0, 2])
     nearest_ancestors(parent_N, members, 2)
+    union_find(2, np.array([1]), np.array([0]))
     are_related(parent_N, members, members)
     groups_of_relatives(parent_N, members, bounds)
     unrelated_pairs(parent_N, members, bounds, max_earlier=1)

@@ -6,7 +6,7 @@ written last: what was asked for, the counts, the dead letters, and size and sha
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -69,12 +69,15 @@ def dedup_job(request: Request) -> JobSpec:
         extra=False,
         extract="none",
     )
+    near = request.near
+    if near is not None and not request.keep_run:
+        near = replace(near, canaries=0)  # their report would go with the run
     return JobSpec(
         job="dedup",
         inputs={SOURCE: given},
         edits=(),
         signals=(),
-        dedup=DedupSpec(near=request.near),
+        dedup=DedupSpec(near=near),
         validation=ValidationSpec(fraction=0.0),
     )
 

@@ -7,10 +7,11 @@ rensa get --megabytes of it, datatrove, which passes about 0.7 MB per CPU-second
 same text). All run in a process that has warmed up; figures are MB per CPU-second, 10^6 bytes of UTF-8 text per user
 and system second of the process and its children. Rounds alternate; ratios are medians of the rounds' ratios.
 
-What each does: ours is a job without edits, signals and gates that leaves a whole run directory (text and signatures of
-every document, verified links, decisions, kept text, canaries, report). datatrove signs, matches, clusters and filters,
-and verifies nothing. rensa's deduplicator estimates similarity from signatures in memory; the 5-word shingles that it
-is given are made in Python, as its documentation leaves to the caller. Both peers live in venvs under .cache/peers.
+What each does: ours is `gristmill dedup --drop`, a whole run (text, signatures, exact and verified near links and
+decisions of every document are written and checked) and then the records that stay. datatrove signs, matches, clusters
+and filters, and verifies nothing. rensa's deduplicator estimates similarity from signatures in memory; the 5-word
+shingles that it is given are made in Python, as its documentation leaves to the caller. Both peers live in venvs under
+.cache/peers.
 
 At --big-megabytes we alone are measured, once: the rate should be within 20% of the small one. Writes
 results/dedup_stage.json; exits 1 where a target is missed.

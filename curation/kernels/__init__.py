@@ -68,3 +68,13 @@ def kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Resul
     """Compiles `function` with the settings of all kernels: no GIL, cached, no fast maths, one thread."""
     compiled: Callable[Parameters, Result] = numba.njit(nogil=True, cache=CACHED)(function)
     return compiled
+
+
+def borrowing(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Compiles `function` like `kernel`, without counting references: for functions that make no array.
+
+    A call counts those of all its array arguments, atomically, up and down. Where calls happen per word that was
+    a third of the time. Compilation fails if the function makes an array after all.
+    """
+    compiled: Callable[Parameters, Result] = numba.njit(nogil=True, cache=CACHED, _nrt=False)(function)  # type: ignore[call-overload]
+    return compiled

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 
 
 def _mask(bits: NDArray[np.bool_]) -> np.uint64:
@@ -27,6 +28,35 @@ def classify(source: Bytes, index: np.uint64, target: Bytes, target_index: np.ui
 def mask_of_byte(source: Bytes, index: np.uint64, byte: np.uint8) -> np.uint64:
     """See `curation.kernels.vector.mask_of_byte`."""
     return _mask(source[int(index) : int(index) + 64] == byte)
+
+
+def mask_of_space(source: Bytes, index: np.uint64) -> np.uint64:
+    """See `curation.kernels.vector.mask_of_space`."""
+    return _mask(np.isin(source[int(index) : int(index) + 64], (0, 9, 10, 11, 12, 13, 32)))
+
+
+def first_bytes(source: Bytes, index: np.uint64, size: np.uint64) -> tuple[np.uint64, ...]:
+    """See `curation.kernels.vector.first_bytes`."""
+    kept = source[int(index) : int(index) + int(size)].tobytes().ljust(32, b"\0")
+    return tuple(np.uint64(int.from_bytes(kept[at : at + 8], "little")) for at in range(0, 32, 8))
+
+
+def add_8(target: Floats, target_index: np.uint64, source: Bytes | Floats, index: np.uint64) -> None:
+    """See `curation.kernels.vector.add_8`."""
+    _add(target, int(target_index), source, int(index), lanes=8)
+
+
+def add_1(target: Floats, target_index: np.uint64, source: Bytes | Floats, index: np.uint64) -> None:
+    """See `curation.kernels.vector.add_1`."""
+    _add(target, int(target_index), source, int(index), lanes=1)
+
+
+def _add(target: Floats, target_index: int, source: Bytes | Floats, index: int, *, lanes: int) -> None:
+    target[target_index : target_index + lanes] += source[index : index + 4 * lanes // source.itemsize].view(np.float32)
+
+
+def prefetch(source: Floats, index: np.uint64) -> None:
+    """See `curation.kernels.vector.prefetch`: it changes no result."""
 
 
 def load_u64(source: Bytes, index: np.uint64) -> np.uint64:

@@ -14,16 +14,21 @@ import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-from curation.kernels import kernel, plain
-from curation.kernels.plain import Bytes
+from curation.kernels import borrowing, kernel, plain
+from curation.kernels.plain import Bytes, Floats
 
 BLOCK = 64
 """Bytes that one classification covers: one bit each in a uint64."""
 
-I8, I16, I64, I128 = (ir.IntType(bits) for bits in (8, 16, 64, 128))
+I8, I16, I32, I64, I128 = (ir.IntType(bits) for bits in (8, 16, 32, 64, 128))
 BYTES = ir.VectorType(I8, BLOCK)
+LANES = 8
+"""Floats that `add_8` adds at once."""
+KEY_BYTES = 32
+"""Bytes that `first_bytes` reads."""
 
 
 def _splat(value: int) -> ir.Constant:
@@ -34,6 +39,11 @@ def _address(context, builder, signature, args, position, index):  # type: ignor
     array = context.make_array(signature.args[position])(context, builder, args[position])
     data = builder.bitcast(array.data, I8.as_pointer())
     return builder.gep(data, [args[index]])
+
+
+def _element(context, builder, signature, args, position, index):  # type: ignore[no-untyped-def]
+    array = context.make_array(signature.args[position])(context, builder, args[position])
+    return builder.gep(array.data, [args[index]])
 
 
 def _between(builder, block, low, count):  # type: ignore[no-untyped-def]
@@ -115,6 +125,77 @@ def _lowest_ir(typing_context, mask):  # type: ignore[no-untyped-def]
     return signature, lambda context, builder, signature, args: builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
 
 
+@intrinsic
+def _mask_of_space_ir(typing_context, source, index):  # type: ignore[no-untyped-def]
+    signature = types.uint64(source, types.uint64)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        pointer = builder.bitcast(_address(context, builder, signature, args, 0, 1), BYTES.as_pointer())
+        block = builder.load(pointer, align=1)
+        space = builder.or_(builder.icmp_unsigned("==", block, _splat(0x20)), _between(builder, block, 9, 5))
+        return builder.bitcast(builder.or_(space, builder.icmp_unsigned("==", block, _splat(0))), I64)
+
+    return signature, codegen
+
+
+@intrinsic
+def _first_bytes_ir(typing_context, source, index, size):  # type: ignore[no-untyped-def]
+    signature = types.UniTuple(types.uint64, 4)(source, types.uint64, types.uint64)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        kind = ir.VectorType(I8, KEY_BYTES)
+        block = builder.load(
+            builder.bitcast(_address(context, builder, signature, args, 0, 1), kind.as_pointer()), align=1
+        )
+        nothing = ir.Constant(kind, ir.Undefined)
+        first = builder.insert_element(nothing, builder.trunc(args[2], I8), ir.Constant(I32, 0))
+        sizes = builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(I32, KEY_BYTES), [0] * KEY_BYTES))
+        inside = builder.icmp_unsigned("<", ir.Constant(kind, [ir.Constant(I8, i) for i in range(KEY_BYTES)]), sizes)
+        kept = builder.select(inside, block, ir.Constant(kind, [ir.Constant(I8, 0)] * KEY_BYTES))
+        words = builder.bitcast(kept, ir.VectorType(I64, 4))
+        parts = [builder.extract_element(words, ir.Constant(I32, i)) for i in range(4)]
+        return context.make_tuple(builder, signature.return_type, parts)
+
+    return signature, codegen
+
+
+@intrinsic
+def _prefetch_ir(typing_context, source, index):  # type: ignore[no-untyped-def]
+    signature = types.void(source, types.uint64)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        pointer = _element(context, builder, signature, args, 0, 1)
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [pointer, *(ir.Constant(I32, value) for value in (0, 3, 1))])  # read, keep, data
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def _add_ir(lanes: int) -> Callable[..., None]:
+    """Returns the intrinsic that adds `lanes` float32 of `source`, wherever they lie, to those of `target`."""
+
+    @intrinsic
+    def add_ir(typing_context, target, target_index, source, index):  # type: ignore[no-untyped-def]
+        signature = types.void(target, types.uint64, source, types.uint64)
+
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            kind = ir.VectorType(ir.FloatType(), lanes).as_pointer()
+            out = builder.bitcast(_element(context, builder, signature, args, 0, 1), kind)
+            more = builder.bitcast(_element(context, builder, signature, args, 2, 3), kind)
+            total = builder.fadd(builder.load(out, align=1), builder.load(more, align=1))
+            builder.store(total, out, align=1)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return add_ir
+
+
+_add_8_ir, _add_1_ir = _add_ir(LANES), _add_ir(1)
+
+
 @kernel
 def _classify(source, index, target, target_index):  # type: ignore[no-untyped-def]
     """Lowers A-Z of 64 bytes into `target`; returns masks (word, digit, newline, lead, ideograph, table).
@@ -132,6 +213,41 @@ def _mask_of_byte(source, index, byte):  # type: ignore[no-untyped-def]
     """Returns uint64: bit i is set where source[index + i] == byte."""
     source[index], source[index + np.uint64(63)]
     return _byte_mask_ir(source, index, byte)  # type: ignore[call-arg]
+
+
+@borrowing
+def _mask_of_space(source, index):  # type: ignore[no-untyped-def]
+    """Returns uint64: bit i is set where source[index + i] is 9 to 13, 32 or 0: ASCII white space and NUL."""
+    source[index], source[index + np.uint64(63)]
+    return _mask_of_space_ir(source, index)  # type: ignore[call-arg]
+
+
+@borrowing
+def _first_bytes(source, index, size):  # type: ignore[no-untyped-def]
+    """Returns the first `size` (at most 32) bytes from `index`, then zeros, as four little-endian uint64."""
+    source[index], source[index + np.uint64(KEY_BYTES - 1)]
+    return _first_bytes_ir(source, index, size)  # type: ignore[call-arg]
+
+
+@borrowing
+def _prefetch(source, index):  # type: ignore[no-untyped-def]
+    """Asks for the cache line of source[index], which may lie anywhere."""
+    _prefetch_ir(source, index)  # type: ignore[call-arg]
+
+
+@borrowing
+def _add_8(target, target_index, source, index):  # type: ignore[no-untyped-def]
+    """Adds the 8 float32 from element `index` of `source`, of float32 or bytes, to target[target_index ...]."""
+    target[target_index], target[target_index + np.uint64(7)]
+    source[index], source[index + np.uint64(32 // source.itemsize - 1)]
+    _add_8_ir(target, target_index, source, index)
+
+
+@borrowing
+def _add_1(target, target_index, source, index):  # type: ignore[no-untyped-def]
+    """Adds the float32 at element `index` of `source`, of float32 or bytes, to target[target_index]."""
+    target[target_index], source[index], source[index + np.uint64(4 // source.itemsize - 1)]
+    _add_1_ir(target, target_index, source, index)
 
 
 @kernel
@@ -162,6 +278,13 @@ def _lowest_bit(mask):  # type: ignore[no-untyped-def]
 _JIT = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 classify: Callable[[Bytes, np.uint64, Bytes, np.uint64], tuple[np.uint64, ...]] = _classify if _JIT else plain.classify
 mask_of_byte: Callable[[Bytes, np.uint64, np.uint8], np.uint64] = _mask_of_byte if _JIT else plain.mask_of_byte
+mask_of_space: Callable[[Bytes, np.uint64], np.uint64] = _mask_of_space if _JIT else plain.mask_of_space
+first_bytes: Callable[[Bytes, np.uint64, np.uint64], tuple[np.uint64, ...]] = (
+    _first_bytes if _JIT else plain.first_bytes
+)
+add_8: Callable[[Floats, np.uint64, Bytes | Floats, np.uint64], None] = _add_8 if _JIT else plain.add_8
+add_1: Callable[[Floats, np.uint64, Bytes | Floats, np.uint64], None] = _add_1 if _JIT else plain.add_1
+prefetch: Callable[[Floats, np.uint64], None] = _prefetch if _JIT else plain.prefetch
 load_u64: Callable[[Bytes, np.uint64], np.uint64] = _load_u64 if _JIT else plain.load_u64
 multiply: Callable[[np.uint64, np.uint64], np.uint64] = _multiply if _JIT else plain.multiply
 count_bits: Callable[[np.uint64], np.uint64] = _count_bits if _JIT else plain.count_bits

@@ -13,6 +13,10 @@ from numba.core.dispatcher import Dispatcher
 import curation.kernels
 from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, scoped_hashes
 from curation.kernels.families import are_related, groups_of_relatives, nearest_ancestors, unrelated_pairs
+from curation.kernels.fasttext import Encoder, document_vectors, new_cache
+from curation.kernels.fasttext_dictionary import dictionary_entries, word_table
+from curation.kernels.fasttext_labels import Labels, best_labels, label_tree, sigmoid_table
+from curation.kernels.fasttext_rows import Rows, Settings
 from curation.kernels.folding import folded_words
 from curation.kernels.gopher import quality_counts
 from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
@@ -22,7 +26,7 @@ from curation.kernels.minhash import sign, sketch
 from curation.kernels.repetition import repetition_counts
 from curation.kernels.survivors import by_component, by_earlier, components
 from curation.kernels.union_find import union_find
-from curation.kernels.words import words
+from curation.kernels.words import Bytes, Counts, words
 
 TEXT = "One two three four five six. Ein Wört – 漢字, ไทย ... 12\n\none\n".encode()
 
@@ -53,6 +57,26 @@ def _warm_text() -> None:
     repetition_counts(values, offsets_N1, found)
     folded_words(values, offsets_N1, found)
     sketch(found.hash_W, found.word_offsets_N1, ngram=5, num_permutations=112, seed=1)
+    _warm_fasttext(values, offsets_N1)
+
+
+def _warm_fasttext(values: Bytes, offsets_N1: Counts) -> None:
+    data = np.frombuffer(b"one\0" + bytes(9) + b"__label__a\0" + bytes(8) + b"\1", dtype=np.uint8)
+    entries, _ = dictionary_entries(data, 0, 2)
+    none = np.frombuffer(b"", dtype=np.float32)
+    stored = np.frombuffer(bytes(4 * 9 * 4), dtype=np.uint8)
+    numbers = {name: np.uint64(2) for name in Settings._fields}
+    encoder = Encoder(
+        settings=Settings(**numbers | {"dim": np.uint64(9), "num_parts": np.uint64(0), "is_pruned": np.uint64(0)}),
+        words=word_table(data, entries.start_E, entries.size_E),
+        kept_B=np.empty(0, dtype=np.uint64),
+        rows=Rows(stored=stored, centroids=none, norm_R=none),
+    )
+    vector_ND, _ = document_vectors(values, offsets_N1, encoder, new_cache(9, num_bytes=1))
+    weights = Labels(
+        weight_DL=np.zeros((9, 2), dtype=np.float32), loss=1, child_T2=label_tree([1, 1]), sigmoid_S=sigmoid_table()
+    )
+    best_labels(vector_ND, weights, count=2)
 
 
 def _warm_links() -> None:

@@ -8,13 +8,11 @@ import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-import fasttext
-import numpy as np
 import pyarrow as pa
 
 from curation.errors import ArtifactError
+from curation.quality.classifier import Classifier, read_classifier
 from curation.quality.columns import add_signals
 from curation.setting import key
 from curation.step import require, signal_field, with_columns, with_fields
@@ -27,21 +25,13 @@ LABEL = "__label__"
 NAMES = (signal_field("language", pa.string()), signal_field("language_score"), signal_field("language_margin"))
 
 
-class Predictor(Protocol):
-    """What is used of a loaded fastText model."""
-
-    def predict(self, line: str, k: int, threshold: float, on_unicode_error: str) -> list[tuple[float, str]]:
-        """Returns up to `k` (probability, label), best first, of one line that ends in a line feed."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
     """Adds `signal.language` (string), `signal.language_score` and `signal.language_margin` (float64).
 
-    The best label without its prefix, its probability, and by how much that exceeds the second. All three
-    are null where the text has no word. Line feeds are read as spaces, as fastText takes one line. The model
-    is loaded once per process.
+    The best label without its prefix, its probability as the library gives it (up to 1 + 1e-5), and by how much
+    that exceeds the second. All three are null where the text has no word. Line feeds are read as spaces, as
+    fastText takes one line. The model is loaded once per process.
     """
 
     model: str | None = key(None, "path of a fastText model; null: lid.176.ftz of the package")
@@ -55,21 +45,17 @@ class Language:
         """Measures `text`.
 
         Raises:
-            ArtifactError: the model is missing or has another digest.
+            ArtifactError: the model is missing, has another digest, or is no supervised fastText model.
         """
         model = load_model(self.model, self.sha256)
-        has_words_N = words_of(batch["text"]).num_words_N > 0
-        labels: list[str | None] = [None] * batch.num_rows
-        score_N, margin_N = np.zeros(batch.num_rows), np.zeros(batch.num_rows)
-        for row in np.flatnonzero(has_words_N).tolist():
-            line = batch["text"][row].as_py().replace("\n", " ") + "\n"
-            (score, label), *others = model.predict(line, 2, 0.0, "strict")
-            labels[row] = label.removeprefix(LABEL)
-            score_N[row] = score
-            margin_N[row] = score - (others[0][0] if others else 0.0)
-        batch = with_columns(batch, NAMES[:1], [pa.array(labels, pa.string())])
-        numbers = {"language_score": score_N, "language_margin": margin_N}
-        return add_signals(batch, numbers, null=dict.fromkeys(numbers, ~has_words_N))
+        label_NK, score_NK = model.best(batch["text"], count=2)
+        is_null_N = (words_of(batch["text"]).num_words_N == 0) | (label_NK[:, 0] < 0)
+        names = pa.array([name.removeprefix(LABEL) for name in model.names], pa.string())
+        languages = names.take(pa.array(label_NK[:, 0], mask=is_null_N))
+        margin_N = score_NK[:, 0] - (score_NK[:, 1] if len(model.names) > 1 else 0.0)
+        batch = with_columns(batch, NAMES[:1], [languages])
+        numbers = {"language_score": score_NK[:, 0], "language_margin": margin_N}
+        return add_signals(batch, numbers, null=dict.fromkeys(numbers, is_null_N))
 
 
 def model_digest(path: str | None, sha256: str | None) -> str:
@@ -78,27 +64,28 @@ def model_digest(path: str | None, sha256: str | None) -> str:
     Raises:
         ArtifactError: it is missing, or `sha256` is given and another one.
     """
-    expected = sha256 or (PACKAGED_SHA256 if path is None else None)
-    try:
-        found = hashlib.sha256(Path(path or PACKAGED_MODEL).read_bytes()).hexdigest()
-    except OSError as error:
-        raise ArtifactError(f"{path or PACKAGED_MODEL}: expected a fastText model ({error.strerror})") from None
-    if expected and found != expected.lower():
-        name = path or PACKAGED_MODEL
-        raise ArtifactError(f"{name}: expected a model of sha256 {expected}, found {found}; correct path or digest")
-    return found
+    return hashlib.sha256(_content(path, sha256)).hexdigest()
 
 
 @functools.lru_cache(maxsize=2)
-def load_model(path: str | None, sha256: str | None) -> Predictor:
+def load_model(path: str | None, sha256: str | None) -> Classifier:
     """Returns the fastText model at `path`, or the package's if null; loaded once per process.
 
     Raises:
-        ArtifactError: it is missing, has another digest, or is no fastText model.
+        ArtifactError: it is missing, has another digest, or is no supervised fastText model.
     """
-    model_digest(path, sha256)
+    return read_classifier(_content(path, sha256), name=str(path or PACKAGED_MODEL))
+
+
+def _content(path: str | None, sha256: str | None) -> bytes:
+    """Returns a model file whose digest was checked: what is checked is what is used."""
+    expected = sha256 or (PACKAGED_SHA256 if path is None else None)
     try:
-        predictor: Predictor = fasttext.load_model(str(path or PACKAGED_MODEL)).f
-    except ValueError as error:
-        raise ArtifactError(f"{path}: expected a fastText model ({error})") from None
-    return predictor
+        content = Path(path or PACKAGED_MODEL).read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path or PACKAGED_MODEL}: expected a fastText model ({error.strerror})") from None
+    found = hashlib.sha256(content).hexdigest()
+    if expected and found != expected.lower():
+        name = path or PACKAGED_MODEL
+        raise ArtifactError(f"{name}: expected a model of sha256 {expected}, found {found}; correct path or digest")
+    return content

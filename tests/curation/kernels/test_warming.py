@@ -17,8 +17,9 @@ before = {name: len(kernel.signatures) for name, kernel in kernels().items()}
 print("without code:", sorted(name for name, count in before.items() if not count))
 from curation.dedup.minhash import MinHash
 from curation.quality.gopher import GopherQuality, GopherRepetition
+from curation.quality.language import Language
 batch = pa.record_batch({"text": pa.array(["A text of words, " * 9, "noch einer mit Umläuten: äöü " * 9])})
-for step in (GopherQuality(), GopherRepetition(), MinHash()):
+for step in (GopherQuality(), GopherRepetition(), MinHash(), Language()):
     batch = step(batch)
 print("compiled again:", sorted(n for n, kernel in kernels().items() if len(kernel.signatures) != before[n]))
 """
@@ -66,7 +67,8 @@ def test_boundscheck_bites_on_the_unchecked_loads_and_only_when_it_is_on(tmp_pat
 @pytest.mark.parametrize("mode", ["NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT"])
 def test_kernels_agree_with_their_oracles_with_bounds_checked_and_with_the_jit_off(mode, tmp_path, repository):
     files = [
-        str(repository / "tests" / "curation" / name) for name in ("kernels/test_words.py", "quality/test_gopher.py")
+        str(repository / "tests" / "curation" / name)
+        for name in ("kernels/test_words.py", "kernels/test_fasttext.py", "quality/test_gopher.py")
     ]
     ignored = ["-W", "ignore:overflow encountered:RuntimeWarning"]  # uint64 arithmetic is meant to wrap around
     selected = [

@@ -1,0 +1,233 @@
+"""The best labels of a document vector by fastText's losses: softmax, one-vs-all (and negative sampling), hierarchical.
+
+Joulin et al. 2016 (arXiv 1607.01759, section 2.1) as the library computes it, so that thresholds published for
+its scores hold: every probability is raised by 1e-5 before its logarithm, the sigmoid of one-vs-all is read from
+a table of 512 steps, and of equal scores those win that win in the library's heap. All rows are multiplied at
+once, also with the hierarchical loss: fast for up to thousands of labels, wasteful for more.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.kernels import kernel
+
+Floats = NDArray[np.float32]
+Nodes = NDArray[np.int32]
+
+HIERARCHICAL, NEGATIVE_SAMPLING, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
+"""Losses, numbered as in the file."""
+SIGMOID_STEPS, SIGMOID_BOUND = 512, np.float32(8)
+RAISED = 1e-5
+UNSEEN = 10**15
+"""Count of a tree's node that is not made yet, as in the library; real counts lie below."""
+
+
+class Labels(NamedTuple):
+    """What makes scores of document vectors: L labels, `dim` numbers D."""
+
+    weight_DL: Floats
+    """The output matrix, transposed: for the hierarchical loss a column per inner node, in making order."""
+    loss: int
+    child_T2: Nodes
+    """The children of inner nodes L, L + 1, ... of the hierarchical loss; the root is the last."""
+    sigmoid_S: Floats
+
+
+def label_tree(counts: list[int]) -> Nodes:
+    """Returns int32 (L - 1, 2): the Huffman tree of labels by their counts, as the library builds it.
+
+    Its second child of a node is the one whose branch has the sigmoid's probability.
+
+    Raises:
+        ValueError: a count is negative, or they sum to 10^15 or more.
+    """
+    if min(counts, default=0) < 0 or sum(counts) >= UNSEEN:
+        raise ValueError("expected counts of labels from 0 that sum to less than 10^15, found others")
+    num_labels = len(counts)
+    weights = counts + [UNSEEN] * (num_labels - 1)
+    leaf, node = num_labels - 1, num_labels
+    children = []
+    for made in range(num_labels, 2 * num_labels - 1):
+        pair = []
+        for _ in range(2):
+            if leaf >= 0 and weights[leaf] < weights[node]:
+                pair.append(leaf)
+                leaf -= 1
+            else:
+                pair.append(node)
+                node += 1
+        weights[made] = weights[pair[0]] + weights[pair[1]]
+        children.append(pair)
+    return np.array(children, dtype=np.int32).reshape(num_labels - 1, 2)
+
+
+def sigmoid_table() -> Floats:
+    """Returns float32 (513,): the sigmoid from -8 to 8."""
+    steps = (np.float32(2 * 8 * i) / np.float32(SIGMOID_STEPS) - SIGMOID_BOUND for i in range(SIGMOID_STEPS + 1))
+    return np.array([1.0 / (1.0 + math.exp(-x)) for x in steps], dtype=np.float32)
+
+
+def best_labels(vector_ND: Floats, labels: Labels, *, count: int) -> tuple[Nodes, NDArray[np.float64]]:
+    """Returns (label_NK, score_NK): of each of N documents the K = min(count, L) best labels, best first.
+
+    A score is a probability, up to 1 + 1e-5. With the hierarchical loss, labels of probability below 1e-5 are not
+    found: -1 and 0 stand for them.
+
+    Args:
+        vector_ND: of `document_vectors`; finite.
+        labels: the labels; finite weights.
+        count: how many, 1 or more.
+    """
+    num_labels = labels.weight_DL.shape[1]
+    size = (vector_ND.shape[0], min(count, num_labels))
+    label_NK, score_NK = np.full(size, -1, dtype=np.int32), np.zeros(size, dtype=np.float64)
+    _best(vector_ND, labels, label_NK, score_NK)
+    return label_NK, score_NK
+
+
+@kernel
+def _best(vector_ND, labels, label_NK, score_NK):  # type: ignore[no-untyped-def]
+    num_labels, most = labels.weight_DL.shape[1], label_NK.shape[1]
+    score_L = np.empty(num_labels, dtype=np.float32)
+    heap_score, heap_label = np.empty(most + 1, dtype=np.float32), np.empty(most + 1, dtype=np.int32)
+    stack_node, stack_score = np.empty(num_labels + 1, dtype=np.int32), np.empty(num_labels + 1, dtype=np.float32)
+    for n in range(vector_ND.shape[0]):
+        score_L[:] = 0
+        for d in range(vector_ND.shape[1]):
+            _add_scaled(score_L, vector_ND[n, d], labels.weight_DL[d])
+        if labels.loss == HIERARCHICAL:
+            found = _descend(score_L, labels.child_T2, stack_node, stack_score, heap_score, heap_label, most)
+        else:
+            if labels.loss == SOFTMAX:
+                _softmax(score_L)
+            else:
+                _sigmoids(score_L, labels.sigmoid_S)
+            found = _scan(score_L, heap_score, heap_label, most)
+        for k in range(found):
+            label_NK[n, found - 1 - k] = heap_label[0]
+            score_NK[n, found - 1 - k] = np.float64(np.exp(heap_score[0]))
+            _pop(heap_score, heap_label, found - k)
+
+
+@kernel
+def _add_scaled(score_L, factor, weight_L):  # type: ignore[no-untyped-def]
+    for label in range(score_L.size):
+        score_L[label] += factor * weight_L[label]
+
+
+@kernel
+def _softmax(score_L):  # type: ignore[no-untyped-def]
+    """Turns scores into probabilities, in place."""
+    largest = score_L[0]
+    for label in range(score_L.size):
+        largest = max(largest, score_L[label])
+    total = np.float32(0)
+    for label in range(score_L.size):
+        score_L[label] = np.exp(np.float32(score_L[label] - largest))
+        total += score_L[label]
+    for label in range(score_L.size):
+        score_L[label] /= total
+
+
+@kernel
+def _sigmoids(score_L, sigmoid_S):  # type: ignore[no-untyped-def]
+    """Turns scores into the table's sigmoids, in place."""
+    for label in range(score_L.size):
+        score = score_L[label]
+        if score < -SIGMOID_BOUND:
+            score_L[label] = np.float32(0)
+        elif score > SIGMOID_BOUND:
+            score_L[label] = np.float32(1)
+        else:
+            steps = np.float32(np.float32(score + SIGMOID_BOUND) * np.float32(SIGMOID_STEPS))
+            score_L[label] = sigmoid_S[np.int64(steps / SIGMOID_BOUND / np.float32(2))]
+
+
+@kernel
+def _log(probability):  # type: ignore[no-untyped-def]
+    """Returns the float32 logarithm of a probability raised by 1e-5."""
+    return np.float32(math.log(np.float64(probability) + RAISED))
+
+
+@kernel
+def _scan(score_L, heap_score, heap_label, most):  # type: ignore[no-untyped-def]
+    """Puts the best labels of given probabilities in the heap; returns how many."""
+    size = 0
+    bound = -1.0
+    for label in range(score_L.size):
+        if np.float64(score_L[label]) < bound:
+            continue
+        score = _log(score_L[label])
+        if size == most and score < heap_score[0]:
+            continue
+        size = _push(heap_score, heap_label, size, score, label, most)
+        if size == most:  # below it the logarithm is smaller for sure: no need to compute it
+            bound = (math.exp(np.float64(heap_score[0])) - RAISED) * (1 - 1e-5) - 1e-9
+    return size
+
+
+@kernel
+def _descend(score_L, child_T2, stack_node, stack_score, heap_score, heap_label, most):  # type: ignore[no-untyped-def]
+    """Puts the best leaves of the tree in the heap, depth first, but for what cannot be better; returns how many."""
+    num_labels = score_L.size
+    size, depth = 0, 1
+    floor = _log(np.float32(0))
+    stack_node[0], stack_score[0] = 2 * num_labels - 2, np.float32(0)
+    while depth:
+        depth -= 1
+        node, score = stack_node[depth], stack_score[depth]
+        if score < floor or (size == most and score < heap_score[0]):
+            continue
+        if node < num_labels:
+            size = _push(heap_score, heap_label, size, score, node, most)
+            continue
+        inner = node - num_labels
+        right = np.float32(1.0 / np.float64(np.float32(1) + np.exp(np.float32(-score_L[inner]))))
+        stack_node[depth], stack_score[depth] = child_T2[inner, 1], np.float32(score + _log(right))
+        left = np.float32(1.0 - np.float64(right))
+        stack_node[depth + 1], stack_score[depth + 1] = child_T2[inner, 0], np.float32(score + _log(left))
+        depth += 2
+    return size
+
+
+@kernel
+def _push(heap_score, heap_label, size, score, label, most):  # type: ignore[no-untyped-def]
+    """Adds a label to a heap with the least score on top, then takes that one out if there are too many."""
+    _sift_up(heap_score, heap_label, size, score, label)
+    size += 1
+    if size > most:
+        _pop(heap_score, heap_label, size)
+        size -= 1
+    return size
+
+
+@kernel
+def _sift_up(heap_score, heap_label, hole, score, label):  # type: ignore[no-untyped-def]
+    """Puts a label at `hole` or above it: std::push_heap of libstdc++, which decides among equal scores."""
+    while hole > 0 and heap_score[(hole - 1) // 2] > score:
+        parent = (hole - 1) // 2
+        heap_score[hole], heap_label[hole] = heap_score[parent], heap_label[parent]
+        hole = parent
+    heap_score[hole], heap_label[hole] = score, label
+
+
+@kernel
+def _pop(heap_score, heap_label, size):  # type: ignore[no-untyped-def]
+    """Takes the least score out of a heap of `size`: std::pop_heap of libstdc++."""
+    last = size - 1
+    score, label = heap_score[last], heap_label[last]
+    hole, child = 0, 0
+    while child < (last - 1) // 2:
+        child = 2 * child + 2
+        if heap_score[child] > heap_score[child - 1]:
+            child -= 1
+        heap_score[hole], heap_label[hole] = heap_score[child], heap_label[child]
+        hole = child
+    if last % 2 == 0 and last >= 2 and child == (last - 2) // 2:
+        child = 2 * child + 1
+        heap_score[hole], heap_label[hole] = heap_score[child], heap_label[child]
+        hole = child
+    _sift_up(heap_score, heap_label, hole, score, label)

@@ -1,0 +1,140 @@
+"""A fastText classifier as a function on Arrow strings: the kernels, the prepared model and a cache per thread."""
+
+import dataclasses
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curation.errors import ArtifactError
+from curation.kernels.fasttext import Cache, Encoder, document_vectors, new_cache
+from curation.kernels.fasttext_dictionary import kept_buckets, word_table
+from curation.kernels.fasttext_labels import HIERARCHICAL, Labels, best_labels, label_tree, sigmoid_table
+from curation.kernels.fasttext_rows import Rows, Settings
+from curation.quality.fasttext_model import Data, Dense, FastTextModel, Matrix, Quantized, read_model
+from curation.text.words import text_buffers
+
+CACHE_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classifier:
+    """A model ready to classify; safe to share between threads."""
+
+    names: tuple[str, ...]
+    """The labels, with their prefix."""
+    encoder: Encoder
+    labels: Labels
+
+    def best(
+        self, array: pa.Array, *, count: int, cache: Cache | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Returns (label_NK, score_NK): the best labels (index in `names`) of each text, best first; -1: none.
+
+        The same as of the library's `predict`, with line feeds as spaces, up to rounding. A text has no label if
+        the model knows nothing of it, which is rare: it knows the end of a line.
+
+        Args:
+            array: N strings; a null is an empty text.
+            count: labels per text; K is the smaller of it and the labels there are.
+            cache: words met before; null: this thread's own. It changes no result.
+
+        Raises:
+            TypeError: the array is not of strings.
+        """
+        values, offsets_N1 = text_buffers(array)
+        offsets_N1.setflags(write=False)
+        vector_ND, num_rows_N = document_vectors(values, offsets_N1, self.encoder, cache or _cache_of(self))
+        label_NK, score_NK = best_labels(vector_ND, self.labels, count=count)
+        label_NK[num_rows_N == 0], score_NK[num_rows_N == 0] = -1, 0
+        return label_NK, score_NK
+
+
+_latest = threading.local()
+
+
+def _cache_of(classifier: Classifier) -> Cache:
+    """Returns the calling thread's cache for the classifier it used last."""
+    if getattr(_latest, "classifier", None) is not classifier:
+        _latest.cache = new_cache(int(classifier.encoder.settings.dim), num_bytes=CACHE_BYTES)
+        _latest.classifier = classifier
+    cache: Cache = _latest.cache
+    return cache
+
+
+def read_classifier(data: Data, *, name: str) -> Classifier:
+    """Returns the classifier in a fastText model file.
+
+    Raises:
+        ArtifactError: it is no supervised fastText model, is cut off or contradicts itself.
+    """
+    model = read_model(data, name=name)
+    try:
+        words = word_table(model.data, model.entries.start_E, model.entries.size_E)
+    except ValueError as error:
+        raise ArtifactError(f"{name}: dictionary: {error}; the file is damaged or no fastText model") from None
+    kept_B, matrix = _kept(model)
+    sub_dim, num_parts = (matrix.sub_dim, matrix.code_RQ.shape[1]) if isinstance(matrix, Quantized) else (0, 0)
+    settings = Settings(
+        dim=np.uint64(model.dim),
+        sub_dim=np.uint64(sub_dim),
+        num_parts=np.uint64(num_parts),
+        num_words=np.uint64(model.num_words),
+        num_buckets=np.uint64(model.num_buckets),
+        bucket_inverse=np.uint64((2**64 // max(1, model.num_buckets) + 1) % 2**64),
+        is_pruned=np.uint64(model.bucket_K is not None),
+        min_chars=np.uint64(model.min_chars),
+        max_chars=np.uint64(model.max_chars),
+        word_ngrams=np.uint64(model.word_ngrams),
+    )
+    encoder = Encoder(settings=settings, words=words, kept_B=kept_B, rows=_rows(matrix))
+    return Classifier(names=model.labels, encoder=encoder, labels=_labels(model))
+
+
+def _kept(model: FastTextModel) -> tuple[NDArray[np.uint64], Matrix]:
+    """Returns which buckets have rows, and the input matrix with these rows in the order of their buckets."""
+    matrix = model.input
+    if model.bucket_K is None:
+        return np.empty(0, dtype=np.uint64), matrix
+    assert isinstance(matrix, Quantized), "the reader refuses others"
+    order_R = np.concatenate([np.arange(model.num_words), model.num_words + np.argsort(model.bucket_K)])
+    rows = dataclasses.replace(matrix, code_RQ=matrix.code_RQ[order_R], norm_R=matrix.norm_R[order_R])
+    return kept_buckets(model.bucket_K, model.num_buckets), rows
+
+
+def _rows(matrix: Matrix) -> Rows:
+    nothing = np.empty(0, dtype=np.float32)
+    if isinstance(matrix, Dense):
+        rows = Rows(stored=matrix.values, centroids=nothing, norm_R=nothing)
+    else:
+        rows = Rows(stored=matrix.code_RQ.ravel(), centroids=matrix.centroids, norm_R=matrix.norm_R)
+    for column in rows:
+        column.setflags(write=False)
+    return rows
+
+
+def _labels(model: FastTextModel) -> Labels:
+    if isinstance(model.output, Dense):
+        weight_LD = model.output.values.view("<f4").reshape(-1, model.dim)
+    else:
+        weight_LD = _dense(model.output)
+    children = label_tree(list(model.label_counts)) if model.loss == HIERARCHICAL else np.empty((0, 2), dtype=np.int32)
+    return Labels(
+        weight_DL=np.ascontiguousarray(weight_LD.T, dtype=np.float32),
+        loss=model.loss,
+        child_T2=children,
+        sigmoid_S=sigmoid_table(),
+    )
+
+
+def _dense(matrix: Quantized) -> NDArray[np.float32]:
+    """Returns a quantised matrix as float32 (R, dim)."""
+    dense = np.empty((matrix.num_rows, matrix.dim), dtype=np.float32)
+    for q in range(matrix.code_RQ.shape[1]):
+        first = q * matrix.sub_dim
+        width = min(matrix.sub_dim, matrix.dim - first)
+        of_part = matrix.centroids[256 * first : 256 * (first + width)].reshape(256, width)
+        dense[:, first : first + width] = of_part[matrix.code_RQ[:, q]] * matrix.norm_R[:, None]
+    return dense

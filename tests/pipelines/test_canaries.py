@@ -132,6 +132,13 @@ def test_canaries_are_banded_as_the_preset_says_and_there_are_none_where_64_bit_
     assert gristmill.run(job, output=str(tmp_path / "wide"), settings=settings).store.names("canaries") == []
 
 
+def test_a_canary_is_looked_up_in_the_scope_of_its_document(job, tmp_path):
+    settings = ("dedup.scope=source", "shards=null")
+    canaries = gristmill.run(job, output=str(tmp_path / "run"), settings=settings).dataset("canaries").to_table()
+    assert canaries["is_candidate"].to_pylist() == canaries["shares_band"].to_pylist()
+    assert sum(canaries["is_candidate"].to_pylist()) > 200, "of 400, by the curve"
+
+
 def test_the_report_draws_recall_with_intervals_beside_the_curve(run, job):
     page = report_of(run)
     recall = recall_of(run, load_spec(job, settings=()).dedup.near)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from curation.quality.gates import Gate, When
 from curation.schema import VERDICT, VERDICTS
 
-STATES = np.array(["kept", "review", "dropped"])
+STATES = pa.array(["kept", "review", "dropped"])
 KEPT, REVIEW, DROPPED = 0, 1, 2
 
 
@@ -83,7 +83,7 @@ def _decide(ids: pa.Array, rows: np.ndarray, entries: pa.StructArray) -> pa.Reco
     return pa.RecordBatch.from_arrays(
         [
             ids,
-            pa.array(STATES[state].tolist(), pa.string()),
+            STATES.take(pa.array(state)),
             entries.field("rule").take(pa.array(first, mask=first < 0)),
             pa.ListArray.from_arrays(pa.array(offsets), entries, type=pa.list_(VERDICT)),
         ],

@@ -49,8 +49,12 @@ def check_spec_gates(spec: JobSpec) -> None:
 
 
 def judged_columns(spec: JobSpec) -> list[str]:
-    """Returns the columns that the gates read: ids and signals."""
-    return [*JUDGED_COLUMNS, *(name for name in measured_schema(spec).names if name.startswith("signal."))]
+    """Returns the columns that the gates read: ids, and the signals of rules and conditions."""
+    gates = [gate for of_source in gates_of(spec) for gate in of_source.gates]
+    conditions = [condition for gate in gates for condition in (gate.when, *(rule.when for rule in gate.rules))]
+    read = {rule.column for gate in gates for rule in gate.rules}
+    read |= {column for condition in conditions for column, _ in condition.columns()}
+    return [*JUDGED_COLUMNS, *sorted(read.difference(JUDGED_COLUMNS))]
 
 
 def judge_part(job: Job, part: str) -> None:

@@ -119,13 +119,12 @@ def _entries(rule: Rule, batch: pa.RecordBatch, applies: Mask) -> tuple[NDArray[
     values = batch[rule.column].to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
     failed, near, threshold = _judge(rule, values)
     rows = np.flatnonzero(applies & ~np.isnan(values) & (failed | near))
-    action = np.where(near[rows], "review", rule.action)
     columns = {
-        "rule": pa.array([rule.label] * rows.size, pa.string()),
+        "rule": pa.repeat(rule.label, rows.size),
         "value": pa.array(values[rows]),
         "threshold": pa.array(threshold[rows]),
         "found": pa.nulls(rows.size, pa.string()),
-        "action": pa.array(action.tolist(), pa.string()),
+        "action": pc.if_else(pa.array(near[rows]), "review", rule.action),
     }
     return rows, _structs(columns)
 
@@ -146,11 +145,11 @@ def _text_entries(rule: Rule, column: pa.Array, applies: Mask) -> tuple[NDArray[
     known = column.is_valid().to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(applies & known & ~_is_in(column, rule.one_of))
     columns = {
-        "rule": pa.array([rule.label] * rows.size, pa.string()),
+        "rule": pa.repeat(rule.label, rows.size),
         "value": pa.nulls(rows.size, pa.float64()),
         "threshold": pa.nulls(rows.size, pa.float64()),
         "found": column.take(pa.array(rows)),
-        "action": pa.array([rule.action] * rows.size, pa.string()),
+        "action": pa.repeat(rule.action, rows.size),
     }
     return rows, _structs(columns)
 

@@ -134,7 +134,7 @@ def failure_text(failure: Failure) -> str:
 def answer_text(answer: Answer) -> str:
     """Returns an answer in lines: what was decided, by what, and everything measured."""
     told = answer["explanation"]
-    lines = [_headline(answer), f"  {_locator(answer['document'])}"]
+    lines = [_headline(answer), f"  {locator(answer['document'])}"]
     if told is None:
         return "\n".join([*lines, f"  {answer['num_matches']} documents match; ask again with one of their ids"])
     lines += [f"  failed    {failure_text(failure)}" for failure in told["failed"]]
@@ -159,7 +159,7 @@ def _sample_text(sample: Sample) -> str:
         [
             f"{sample['document']['doc_id']}  {sample['state']}{language}"
             + (f" by {visible(sample['decided_by'])}" if sample["decided_by"] else ""),
-            f"  {_locator(sample['document'])}",
+            f"  {locator(sample['document'])}",
             *(f"  {visible(reason)}" for reason in reasons),
             f"  {visible(sample['excerpt'], limit=300)}",
         ]
@@ -171,7 +171,8 @@ def _headline(answer: Answer) -> str:
     return f"{answer['document']['doc_id']}  {answer['state']}{visible(by)}"
 
 
-def _locator(match: Match) -> str:
+def locator(match: Match) -> str:
+    """Returns where a document lies, made harmless for a terminal."""
     named = [f"url {match['url']}"] if match["url"] else []
     named += [f"id {match['user_id']}"] if match["user_id"] else []
     return visible("  ".join([f"{match['source']}: {match['path']} at {match['offset']:,}", *named]))
@@ -181,10 +182,10 @@ def _cluster_lines(told: Explanation) -> list[str]:
     lines = []
     if told["survivor"] and told["survivor"] != told["linked"]:
         alike = f"  Jaccard {number(told['survivor_jaccard'])}" if told["survivor_jaccard"] is not None else ""
-        lines += [f"  survivor  {told['survivor']['doc_id']}{alike}", f"            {_locator(told['survivor'])}"]
+        lines += [f"  survivor  {told['survivor']['doc_id']}{alike}", f"            {locator(told['survivor'])}"]
     if told["linked"]:
         label = "survivor" if told["survivor"] == told["linked"] else "linked"
-        lines += [f"  {label:8}  {_link_text(told)}", f"            {_locator(told['linked'])}"]
+        lines += [f"  {label:8}  {_link_text(told)}", f"            {locator(told['linked'])}"]
     if told["cluster_id"] is None:
         return lines
     lines += [f"  cluster   {told['cluster_id']} of {told['num_members']:,} documents"]

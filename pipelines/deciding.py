@@ -170,7 +170,7 @@ def _failures(entries: pa.ListArray, links: _PartLinks) -> tuple[pa.Array, pa.Ar
     for row in np.flatnonzero(listed).tolist():
         found = entries[row].as_py()
         failed.append([{name: item[name] for name in FAILED.names} for item in found if item["action"] == "drop"])
-        reasons.append([_reason(item) for item in found if item["action"] == "review"])
+        reasons.append([review_reason(item) for item in found if item["action"] == "review"])
         if links.outcome[row] == REMOVED:
             failed[-1].append(links.failure(row))
         elif links.outcome[row] != STAYS:
@@ -181,7 +181,8 @@ def _failures(entries: pa.ListArray, links: _PartLinks) -> tuple[pa.Array, pa.Ar
     )
 
 
-def _reason(entry: dict[str, object]) -> str:
+def review_reason(entry: dict[str, object]) -> str:
+    """Returns what `review_reasons` says of an entry of a verdict whose action is review."""
     if entry["value"] is None:
         return f"{entry['rule']}: found {entry['found']}"
     return f"{entry['rule']}: {entry['value']:.6g} against {entry['threshold']:.6g}"

@@ -1,17 +1,12 @@
 """`gristmill resume`: a run goes on from its directory alone.
 
-`spec.yaml` in the run says what the job is; where its relative paths start, the sample's limit and how it ran stand in
-the ledger, since they belong to one machine.
+`spec.yaml` in the run says what the job is, its ledger how it was started (`pipelines.starts`).
 """
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
-
-from curation.errors import InputError
 from pipelines.job import RunResult, run_job
 from pipelines.progress import Progress
 from pipelines.spec_file import parse_spec
+from pipelines.starts import last_start
 from pipelines.store import Store
 
 
@@ -23,7 +18,7 @@ def resume_run(run: str, *, progress: Progress) -> RunResult:
         GristmillError: as `run_job` raises it.
     """
     store = Store(run)
-    start = _last_start(store)
+    start = last_start(store)
     spec = parse_spec(store.read("spec.yaml"), name=f"{run}/spec.yaml", settings=start.local, folder=start.root)
     return run_job(
         spec,
@@ -32,31 +27,4 @@ def resume_run(run: str, *, progress: Progress) -> RunResult:
         limit=start.limit,
         settings=start.settings,
         progress=progress,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Start:
-    """How a run was started, as far as its directory does not say it elsewhere."""
-
-    root: Path
-    limit: int | None
-    settings: tuple[str, ...]
-    local: tuple[str, ...]
-
-
-def _last_start(store: Store) -> _Start:
-    names = store.names("ledger", ".jsonl") if store.exists("spec.yaml") else []
-    for name in sorted(names, key=lambda name: int(name.split("-")[1]), reverse=True):
-        first = json.loads(store.read(name).split(b"\n", 1)[0])
-        if first.keys() >= {"root", "limit", "settings", "local"}:
-            return _Start(
-                root=Path(first["root"]),
-                limit=first["limit"],
-                settings=tuple(first["settings"]),
-                local=tuple(first["local"]),
-            )
-    raise InputError(
-        f"{store.uri}: expected a run directory with spec.yaml and a ledger that says how it was started, found none; "
-        "gristmill run SPEC -o DIR goes on too"
     )

@@ -53,6 +53,12 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "report": Entry(module="seeing", does="Write report.html again.", example="report runs/web-1a2b3c4d"),
         "why": Entry(module="seeing", does="Tell all about one document.", example="why RUN https://example.org/page"),
         "inspect": Entry(module="seeing", does="Show samples by state and rule.", example="inspect --state review"),
+        "whatif": Entry(
+            module="whatif",
+            does="Tell what other thresholds would keep.",
+            example="whatif RUN --set quality.num_words.min=40",
+        ),
+        "compare": Entry(module="whatif", does="Tell what two runs keep otherwise.", example="compare RUN_A RUN_B"),
         "verify": Entry(module="seeing", does="Check checksums and the conservation laws.", example="verify RUN"),
         "export": Entry(module="seeing", does="Write the kept text to one file.", example="export RUN --to jsonl.zst"),
     },

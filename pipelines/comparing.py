@@ -26,11 +26,12 @@ FROM files_before a FULL JOIN files_after b USING (source, path)
 
 
 class Inputs(TypedDict):
-    """Input files of one run only, and those that both name and that differ."""
+    """Input files of one run only, those that both name and that differ, and whether tokens mean the same."""
 
     only_before: int
     only_after: int
     changed: int
+    same_tokenizer: bool | None  # null: one of the runs counted no tokens
 
 
 class RunComparison(TypedDict):
@@ -64,11 +65,19 @@ def compare_runs(before: Run, after: Run, *, count: int = 3, seed: int = 0) -> R
         result = compared(cells(connection), tokens=counts, estimates=Estimates())
         reasons = (stored_reasons(before), stored_reasons(after))
         samples = changes(connection, [before, after], reasons, count=count, seed=seed)
-        inputs = _inputs(connection)
+        inputs = _inputs(connection, before, after)
     return RunComparison(before=before.store.uri, after=after.store.uri, inputs=inputs, result=result, samples=samples)
 
 
-def _inputs(connection: duckdb.DuckDBPyConnection) -> Inputs:
+def _inputs(connection: duckdb.DuckDBPyConnection, before: Run, after: Run) -> Inputs:
     row = connection.execute(FILES).fetchone()
     assert row is not None, "an aggregate without GROUP BY has one row"
-    return Inputs(only_before=row[0], only_after=row[1], changed=row[2])
+    tokenizers = [_tokenizer(run) for run in (before, after)]
+    same = tokenizers[0] == tokenizers[1] if all(tokenizers) else None
+    return Inputs(only_before=row[0], only_after=row[1], changed=row[2], same_tokenizer=same)
+
+
+def _tokenizer(run: Run) -> str | None:
+    """Returns the sha256 of the tokenizer of the newest export."""
+    name = f"exports/{run.latest_export}/tokenizer.json"
+    return run.store.digest(name).sha256 if run.store.exists(name) else None

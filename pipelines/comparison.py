@@ -13,8 +13,7 @@ import duckdb
 
 AXES = ("source", "language", "domain")
 NOT_READ = "not in the input"
-ESTIMATED = "dedup (estimated)"
-"""Stands for a rule where a document has no decision, and where one is likely."""
+"""Stands for a rule where the other side never read a document."""
 
 
 class Amount(TypedDict):

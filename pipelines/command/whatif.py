@@ -93,11 +93,13 @@ def compare(*, run_a: str, run_b: str, count: int, seed: int, as_json: bool) -> 
     from pipelines.command.difference import change_lines, side_table  # noqa: PLC0415
 
     inputs = answer["inputs"]
-    if any(inputs.values()):
+    if inputs["only_before"] or inputs["only_after"] or inputs["changed"]:
         say(
             f"different inputs: {inputs['only_before']:,} files only in {run_a}, {inputs['only_after']:,} only in "
             f"{run_b}, {inputs['changed']:,} that differ"
         )
+    if inputs["same_tokenizer"] is False:
+        say("different tokenizers: their numbers of tokens do not compare")
     show(side_table(answer["result"], f"{run_a} -> {run_b}"))
     _show_details(answer["result"])
     show("".join(f"\n{change_lines(change)}\n" for change in answer["samples"]))

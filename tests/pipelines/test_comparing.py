@@ -60,7 +60,7 @@ def test_the_mix_is_by_source_and_language(compared):
 
 
 def test_different_inputs_are_said_by_file_and_by_document(compared):
-    assert compared["inputs"] == {"only_before": 1, "only_after": 0, "changed": 0}
+    assert compared["inputs"] == {"only_before": 1, "only_after": 0, "changed": 0, "same_tokenizer": None}
     assert (compared["result"]["only_before"], compared["result"]["only_after"]) == (1, 0)
 
 
@@ -70,7 +70,19 @@ def test_a_file_of_the_same_name_and_other_content_is_a_changed_one(tmp_path):
     files = pq.read_table(path)
     rows = [row | {"digest": "11" * 16} for row in files.to_pylist()[:1]] + files.to_pylist()[1:]
     pq.write_table(type(files).from_pylist(rows, files.schema), path)
-    assert compare_runs(before, after)["inputs"] == {"only_before": 0, "only_after": 0, "changed": 1}
+    assert compare_runs(before, after)["inputs"]["changed"] == 1
+
+
+@pytest.mark.parametrize(("other", "same"), [("one", True), ("two", False)])
+def test_tokens_of_other_tokenizers_are_said_not_to_compare(tmp_path, other, same):
+    runs = []
+    for name, tokenizer in (("a", "one"), ("b", other)):
+        runs.append(write_run(tmp_path / name, DOCS))
+        folder = tmp_path / name / "exports" / name
+        folder.mkdir(parents=True)
+        (folder / "tokenizer.json").write_text(tokenizer)
+        (tmp_path / name / "exports" / "latest").write_text(name)
+    assert compare_runs(*runs)["inputs"]["same_tokenizer"] is same
 
 
 def test_samples_tell_the_reasons_of_both_sides_and_null_where_a_run_never_read_the_document(compared):

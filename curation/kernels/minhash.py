@@ -25,6 +25,7 @@ U32: TypeAlias = NDArray[np.uint32]
 U64: TypeAlias = NDArray[np.uint64]
 I64: TypeAlias = NDArray[np.int64]
 Scheme = Literal["affine32", "affine64"]
+SCHEMES: tuple[Scheme, ...] = ("affine32", "affine64")
 
 EMPTY = np.uint32(0xFFFFFFFF)
 EMPTY_64 = np.uint64(0xFFFFFFFFFFFFFFFF)

@@ -22,11 +22,12 @@ from curation.kernels.gopher import quality_counts
 from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
 from curation.kernels.link_graph import link_graph
 from curation.kernels.markup import page_work
-from curation.kernels.minhash import sign, sketch
+from curation.kernels.minhash import SCHEMES, sign, sketch, sketch_characters
 from curation.kernels.repetition import repetition_counts
+from curation.kernels.simplified import simplified_hashes
 from curation.kernels.survivors import by_component, by_earlier, components
 from curation.kernels.union_find import union_find
-from curation.kernels.words import Bytes, Counts, words
+from curation.kernels.words import CHARS, Bytes, Counts, words
 
 TEXT = "One two three four five six. Ein Wört – 漢字, ไทย ... 12\n\none\n".encode()
 
@@ -56,7 +57,13 @@ def _warm_text() -> None:
     quality_counts(values, offsets_N1, found, stop_words=("the",), bullets=("-",))
     repetition_counts(values, offsets_N1, found)
     folded_words(values, offsets_N1, found)
-    sketch(found.hash_W, found.word_offsets_N1, ngram=5, num_permutations=112, seed=1)
+    hash_W = simplified_hashes(values, offsets_N1, found)  # writable, unlike the words'
+    for hashes in (found.hash_W, hash_W):
+        for scheme in SCHEMES:
+            sketch(hashes, found.word_offsets_N1, ngram=5, num_permutations=112, seed=1, scheme=scheme)
+    num_chars_N = found.counts_N6[:, CHARS]
+    for scheme in SCHEMES:
+        sketch_characters(values, offsets_N1, num_chars_N, ngram=24, num_permutations=260, seed=1, scheme=scheme)
     _warm_fasttext(values, offsets_N1)
 
 

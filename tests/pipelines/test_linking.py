@@ -126,6 +126,28 @@ def test_estimated_similarities_are_shares_of_equal_minima_near_the_true_ones(tm
         assert abs(jaccard - similarity(sets[left], sets[right])) < 5 * (0.25 / 112) ** 0.5
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "near",
+    [
+        {"preset": "fineweb"},
+        {"preset": "nemo", "min_jaccard": 0.6},
+        {"threshold": 0.8, "recall": 0.9},
+        {"scheme": "affine64"},
+        {"scheme": "affine64", "verify": "estimate"},
+    ],
+    ids=str,
+)
+def test_every_way_to_sign_links_the_texts_that_differ_in_a_word(tmp_path, texts, near):
+    some = [text.translate(str.maketrans("0123456789", "abcdefghij")) for text in texts[:60]]
+    sets = [shingles(text) for text in some]
+    alike = [frozenset((n, n - 1)) for n in range(1, 60, 2) if similarity(sets[n], sets[n - 1]) >= 0.9]
+    found = linked(tmp_path, some, **near)
+    assert alike
+    assert set(alike) <= set(found)
+    assert all(max(pair) - min(pair) == 1 for pair in found), "texts drawn apart have nothing in common"
+
+
 def test_a_run_goes_on_from_the_keys_that_are_published(tmp_path):
     store = Store(str(tmp_path))
     assert finished_keys(store) == frozenset()

@@ -19,8 +19,10 @@ from curation.dedup.minhash import MinHash
 from curation.quality.gopher import GopherQuality, GopherRepetition
 from curation.quality.language import Language
 batch = pa.record_batch({"text": pa.array(["A text of words, " * 9, "noch einer mit Umläuten: äöü " * 9])})
-for step in (GopherQuality(), GopherRepetition(), MinHash(), Language()):
-    batch = step(batch)
+signings = [{}, {"normalize": "fineweb"}, {"scheme": "affine64"}, {"shingle": "characters", "ngram": 24}]
+signings += [{"shingle": "characters", "scheme": "affine64"}, {"normalize": "fineweb", "scheme": "affine64"}]
+for step in (GopherQuality(), GopherRepetition(), Language(), *(MinHash(**signing) for signing in signings)):
+    step(batch)
 print("compiled again:", sorted(n for n, kernel in kernels().items() if len(kernel.signatures) != before[n]))
 """
 OUT_OF_BOUNDS = """
@@ -66,10 +68,9 @@ def test_boundscheck_bites_on_the_unchecked_loads_and_only_when_it_is_on(tmp_pat
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT"])
 def test_kernels_agree_with_their_oracles_with_bounds_checked_and_with_the_jit_off(mode, tmp_path, repository):
-    files = [
-        str(repository / "tests" / "curation" / name)
-        for name in ("kernels/test_words.py", "kernels/test_fasttext.py", "quality/test_gopher.py")
-    ]
+    kernel_tests = [f"kernels/test_{name}.py" for name in ("words", "minhash", "simplified", "fasttext")]
+    names = (*kernel_tests, "quality/test_gopher.py")
+    files = [str(repository / "tests" / "curation" / name) for name in names]
     ignored = ["-W", "ignore:overflow encountered:RuntimeWarning"]  # uint64 arithmetic is meant to wrap around
     selected = [
         "-k",

@@ -35,6 +35,7 @@ check: $(VENV)/.dev-stamp ## format, lint, types, layers, and whether the genera
 	@$(BIN)/python infra/generated.py --check
 
 bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its own under .cache/
+	@$(BIN)/python infra/benchmarks/words_and_minhash.py
 	@$(BIN)/python infra/benchmarks/against_datatrove.py
 	@$(BIN)/python infra/benchmarks/dedup_stage.py
 

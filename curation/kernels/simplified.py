@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.kernels import kernel
+from curation.kernels.characters import PAD
 from curation.kernels.unicode import CODE_POINTS, DROPPED, simplified_table
 from curation.kernels.vector import load_u64
-from curation.kernels.words import PAD, Bytes, Counts, WordArrays, check_documents, hash_of_word
+from curation.kernels.words import Bytes, Counts, WordArrays, check_documents, hash_of_word
 
 Z, ONE, TWO, THREE, FOUR, SIX, EIGHT = (np.uint64(n) for n in (0, 1, 2, 3, 4, 6, 8))
 LAST = np.uint64(0x3F)

@@ -12,6 +12,7 @@ from numba.core.dispatcher import Dispatcher
 
 import curation.kernels
 from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, scoped_hashes
+from curation.kernels.characters import CHARS
 from curation.kernels.families import are_related, groups_of_relatives, nearest_ancestors, unrelated_pairs
 from curation.kernels.fasttext import Encoder, document_vectors, new_cache
 from curation.kernels.fasttext_dictionary import dictionary_entries, word_table
@@ -27,7 +28,7 @@ from curation.kernels.repetition import repetition_counts
 from curation.kernels.simplified import simplified_hashes
 from curation.kernels.survivors import by_component, by_earlier, components
 from curation.kernels.union_find import union_find
-from curation.kernels.words import CHARS, Bytes, Counts, words
+from curation.kernels.words import Bytes, Counts, words
 
 TEXT = "One two three four five six. Ein Wört – 漢字, ไทย ... 12\n\none\n".encode()
 

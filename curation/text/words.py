@@ -11,17 +11,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curation.kernels.characters import CHARS, CLUSTERS, IDEOGRAPHS, NUMERIC_WORDS, SPACELESS_CHARS, WORD_CHARS
 from curation.kernels.simplified import simplified_hashes
-from curation.kernels.words import (
-    CHARS,
-    CLUSTERS,
-    IDEOGRAPHS,
-    NUMERIC_WORDS,
-    SPACELESS_CHARS,
-    WORD_CHARS,
-    WordArrays,
-    words,
-)
+from curation.kernels.words import WordArrays, words
 
 MAX_SPACELESS_FRACTION = 0.3
 """Above this share of characters in scripts without spaces, word-based signals do not apply. Measured on the

@@ -1,6 +1,8 @@
 """The MinHash step: what it stores of a text, and that Arrow's slices, nulls and widths do not matter."""
 
 import hashlib
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -146,3 +148,30 @@ def test_stored_signatures_come_back_as_arrays_by_row():
         values, offsets = shingle_sets(part["shingles"])
         sets = [values[i:j].tobytes() for i, j in pairwise(offsets)]
         assert sets == [value or b"" for value in part["shingles"].to_pylist()]
+
+
+GIANT = """
+import resource, sys
+import numpy as np
+import pyarrow as pa
+from curation.dedup.minhash import MinHash
+step = MinHash(shingle=sys.argv[1], ngram=int(sys.argv[2]))
+step(pa.record_batch({"text": ["compiles the kernels"]}))
+letters = np.random.default_rng(0).integers(97, 123, 64 << 20, dtype=np.uint8)
+letters[5::6] = 32
+offsets = pa.py_buffer(np.array([0, letters.size], dtype=np.int32))
+batch = pa.record_batch({"text": pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(letters)])})
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+signed = step(batch)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / letters.size, len(signed["minhash"][0].as_py()))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("shingle", "ngram", "most"), [("words", 5, 7), ("characters", 24, 18)])
+def test_a_document_of_64_mib_takes_a_few_bytes_of_memory_for_each_byte_of_text(shingle, ngram, most):
+    program = [sys.executable, "-c", GIANT, shingle, str(ngram)]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    bytes_per_byte, signature_bytes = done.stdout.split()
+    assert int(signature_bytes) == 4 * 112
+    assert 0 < float(bytes_per_byte) < most, "a matrix of shingles x permutations would take 75 for words alone"

@@ -1,5 +1,7 @@
 """The words kernel against a definition in Python, on every script, size and alignment."""
 
+import subprocess
+import sys
 import unicodedata
 
 import numpy as np
@@ -158,3 +160,33 @@ def test_leads_without_continuation_make_no_more_words_than_there_is_room_for(by
         found = words(*documents([data]))
         assert found.word_offsets_N1[-1] <= len(data) // 2
         assert (found.start_W.astype(np.int64) + found.length_W <= len(data)).all()
+
+
+GUARDED = """
+import ctypes, mmap
+import numpy as np
+from curation.kernels.minhash import sketch_characters
+from curation.kernels.simplified import simplified_hashes
+from curation.kernels.words import words
+page = mmap.PAGESIZE
+region = mmap.mmap(-1, 2 * page)
+address = ctypes.addressof(ctypes.c_char.from_buffer(region))
+assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(address + page), page, 0) == 0
+for text in ("plain words 12 " * 9, "x" * 63, "漢字" * 30, "ไทย" * 25, "é" * 70 + "1", "\\xe9"):
+    data = text.encode()
+    for cut in range(min(4, len(data))):  # the last character may be cut short
+        piece = data[: len(data) - cut]
+        values = np.frombuffer((ctypes.c_uint8 * len(piece)).from_address(address + page - len(piece)), np.uint8)
+        values[:] = np.frombuffer(piece, np.uint8)
+        offsets = np.array([0, len(piece)])
+        found = words(values, offsets)
+        simplified_hashes(values, offsets, found)
+        sketch_characters(values, offsets, found.counts_N6[:, 0], ngram=5, num_permutations=7, seed=1)
+print("nothing was read past the end")
+"""
+
+
+@pytest.mark.slow
+def test_nothing_is_read_past_the_end_of_the_text_where_the_next_page_may_not_be_read():
+    done = subprocess.run([sys.executable, "-c", GUARDED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "nothing was read past the end\n"), done.stderr

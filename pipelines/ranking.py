@@ -3,11 +3,9 @@
 Each column is read for its purpose and let go: what a policy does not use is not read.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.dedup.criteria import column_of
@@ -67,8 +65,9 @@ def _key(job: Job, roster: Roster, criterion: str) -> Key:
         return np.arange(roster.num_documents, dtype=np.int32)  # rows are in the order of the input
     folder = "signatures" if name == "text_bytes" else "measured"
     sources, licenses = tuple(job.spec.inputs), job.spec.dedup.licenses
-    convert: Callable[[pa.Array], Key] = lambda column: key_of(criterion, column, sources=sources, licenses=licenses)  # noqa: E731
-    return np.concatenate([convert(column) for column in roster.pieces(job.store, folder, name)] or [np.zeros(0)])
+    columns = roster.pieces(job.store, folder, name)
+    keys = [key_of(criterion, column, sources=sources, licenses=licenses) for column in columns]
+    return np.concatenate(keys or [np.zeros(0)])
 
 
 def _scopes(job: Job, roster: Roster, rows_R: NDArray[np.int32]) -> NDArray[np.int32]:

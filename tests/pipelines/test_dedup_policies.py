@@ -386,3 +386,11 @@ def test_the_order_of_records_changes_no_decision(tmp_path):
     ]
     lengths = [[len(text) for (text,) in texts] for texts in kept]
     assert lengths[0] == lengths[1]
+
+
+@pytest.mark.slow
+def test_canaries_look_for_their_originals_within_the_scope_of_these(tmp_path):
+    documents = [{"id": str(n), "text": sentence(n), "license": ("MIT", "CC0-1.0")[n % 2]} for n in range(40)]
+    done = run(tmp_path, documents, scope="license", near=NearSpec(canaries=20))
+    found = done.rows("SELECT count(*), count(*) FILTER (is_linked) FROM canaries WHERE level = 0.95")
+    assert found == [(20, 20)], "14 bands of 8 rows miss one in four million at 0.95"

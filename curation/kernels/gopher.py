@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.kernels import kernel
+from curation.kernels.lines import is_space
 from curation.kernels.vector import count_bits, lowest_bit, mask_of_byte
 from curation.kernels.words import Bytes, Counts, WordArrays, check_documents
 
@@ -72,12 +73,6 @@ def _bullets(bullets: tuple[str, ...]) -> tuple[NDArray[np.uint32], NDArray[np.u
         raise ValueError(f"bullets: expected 1 to 4 bytes of UTF-8 each, found {bullets!r}")
     packed = [int.from_bytes(bullet, "little") for bullet in encoded]
     return np.array(packed, dtype=np.uint32), np.array([len(bullet) for bullet in encoded], dtype=np.uint32)
-
-
-@kernel
-def is_space(byte):  # type: ignore[no-untyped-def]
-    """Returns whether `str.strip` removes this ASCII byte."""
-    return (byte >= 9 and byte <= 13) or (byte >= 28 and byte <= 32)
 
 
 @kernel

@@ -9,7 +9,7 @@ only the positions that repeat at n: exact, and in prose about 1.5 tables instea
 import numpy as np
 
 from curation.kernels import kernel
-from curation.kernels.gopher import is_space
+from curation.kernels.lines import LineArrays
 from curation.kernels.vector import load_u64, multiply
 from curation.kernels.words import Bytes, Counts, WordArrays, check_documents
 
@@ -24,12 +24,12 @@ SEED_A, SEED_B = np.uint64(0xA0761D6478BD642F), np.uint64(0xE7037ED1A0B428DB)
 Z, ONE, TWO, THREE, EIGHT, SIXTEEN = (np.uint64(n) for n in (0, 1, 2, 3, 8, 16))
 
 
-def repetition_counts(values: Bytes, offsets_N1: Counts, words: WordArrays) -> Counts:
+def repetition_counts(values: Bytes, offsets_N1: Counts, words: WordArrays, lines: LineArrays) -> Counts:
     """Returns int64 (N, 15) per document, columns as above.
 
-    Pieces between runs of line feeds are lines; between runs of two and more, of the stripped text,
-    paragraphs. For n of 2 to 4: code points of the most frequent n-gram with a space between words, times
-    its count. For n of 5 to 10: code points of the words of repeated n-grams.
+    Lines and paragraphs are those of `curation.kernels.lines`. For n of 2 to 4: code points of the most frequent
+    n-gram with a space between words, times its count. For n of 5 to 10: code points of the words of repeated
+    n-grams.
 
     Raises:
         TypeError: another dtype or shape.
@@ -40,7 +40,8 @@ def repetition_counts(values: Bytes, offsets_N1: Counts, words: WordArrays) -> C
     if sizes_N.max(initial=0) >= int(COUNT):
         raise ValueError(f"a document of {sizes_N.max()} words: expected fewer than 2^28")
     counts_N15 = np.zeros((sizes_N.size, NGRAMS + MAX_NGRAM - 1), dtype=np.int64)
-    _lines(values, offsets_N1, words.newline_K, words.newline_offsets_N1, counts_N15)
+    _add_pieces(values, offsets_N1, *lines[:3], counts_N15, LINES)
+    _add_pieces(values, offsets_N1, *lines[3:], counts_N15, PARAGRAPHS)
     _ngrams(words.hash_W, words.chars_W, words.word_offsets_N1, counts_N15)
     return counts_N15
 
@@ -98,44 +99,20 @@ def _add_piece(values, begin, end, table, mask, row, column):  # type: ignore[no
 
 
 @kernel
-def _lines(values, offsets_N1, newline_K, newline_offsets_N1, counts_N15):  # type: ignore[no-untyped-def]
-    most = 0
+def _add_pieces(values, offsets_N1, start_L, end_L, line_offsets_N1, counts_N15, column):  # type: ignore[no-untyped-def]
+    """Counts lines, or paragraphs, and those seen before, in three columns."""
+    most = np.int64(0)
     for n in range(offsets_N1.size - 1):
-        most = max(most, newline_offsets_N1[n + 1] - newline_offsets_N1[n])
-    tables_2T = np.empty((2, _capacity(np.uint64(most + 2))), dtype=np.uint64)
+        most = max(most, line_offsets_N1[n + 1] - line_offsets_N1[n])
+    table = np.empty(_capacity(np.uint64(most + 1)), dtype=np.uint64)
     for n in range(np.uint64(offsets_N1.size - 1)):
-        begin, end = np.uint64(offsets_N1[n]), np.uint64(offsets_N1[n + ONE])
-        newlines = newline_K[newline_offsets_N1[n] : newline_offsets_N1[n + ONE]]
-        _lines_of_document(values, begin, end, newlines, tables_2T, counts_N15[n])
-
-
-@kernel
-def _lines_of_document(values, begin, end, newlines, tables_2T, row):  # type: ignore[no-untyped-def]
-    size = _capacity(np.uint64(newlines.size + 2))
-    mask = size - ONE
-    tables_2T[:, :size] = Z
-    left, right = begin, end  # the stripped text
-    while left < right and is_space(values[left]):
-        left += ONE
-    while left < right and is_space(values[right - ONE]):
-        right -= ONE
-    line, paragraph = begin, left
-    k = Z
-    count = np.uint64(newlines.size)
-    while k < count:
-        low = begin + np.uint64(newlines[k])
-        high = low + ONE
-        k += ONE
-        while k < count and begin + np.uint64(newlines[k]) == high:
-            high += ONE
-            k += ONE
-        _add_piece(values, line, low, tables_2T[0], mask, row, LINES)
-        line = high
-        if high - low >= TWO and low > left and high < right:
-            _add_piece(values, paragraph, low, tables_2T[1], mask, row, PARAGRAPHS)
-            paragraph = high
-    _add_piece(values, line, end, tables_2T[0], mask, row, LINES)
-    _add_piece(values, paragraph, right, tables_2T[1], mask, row, PARAGRAPHS)
+        begin = np.uint64(offsets_N1[n])
+        first, last = np.uint64(line_offsets_N1[n]), np.uint64(line_offsets_N1[n + ONE])
+        size = _capacity(last - first + ONE)
+        table[:size] = Z
+        for k in range(first, last):
+            low, high = begin + np.uint64(start_L[k]), begin + np.uint64(end_L[k])
+            _add_piece(values, low, high, table, size - ONE, counts_N15[n], column)
 
 
 @kernel

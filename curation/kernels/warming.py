@@ -21,6 +21,7 @@ from curation.kernels.fasttext_rows import Rows, Settings
 from curation.kernels.folding import folded_words
 from curation.kernels.gopher import quality_counts
 from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
+from curation.kernels.lines import lines
 from curation.kernels.link_graph import link_graph
 from curation.kernels.markup import page_work
 from curation.kernels.minhash import SCHEMES, sign, sketch, sketch_characters
@@ -56,7 +57,7 @@ def _warm_text() -> None:
     for column in (offsets_N1, *found):
         column.setflags(write=False)
     quality_counts(values, offsets_N1, found, stop_words=("the",), bullets=("-",))
-    repetition_counts(values, offsets_N1, found)
+    repetition_counts(values, offsets_N1, found, lines(values, offsets_N1, found))
     folded_words(values, offsets_N1, found)
     hash_W = simplified_hashes(values, offsets_N1, found)  # writable, unlike the words'
     for hashes in (found.hash_W, hash_W):

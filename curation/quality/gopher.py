@@ -113,7 +113,7 @@ class GopherRepetition:
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Measures `text`."""
         words = words_of(batch["text"])
-        counts = repetition_counts(words.values, words.offsets_N1, words.found).astype(np.float64)
+        counts = repetition_counts(words.values, words.offsets_N1, words.found, words.lines()).astype(np.float64)
         per_char = np.maximum(words.num_chars_N, 1)
         signals = {
             "dup_line_fraction": counts[:, DUP_LINES] / counts[:, REPETITION_LINES],

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.kernels.characters import CHARS, CLUSTERS, IDEOGRAPHS, NUMERIC_WORDS, SPACELESS_CHARS, WORD_CHARS
+from curation.kernels.lines import LineArrays, lines
 from curation.kernels.simplified import simplified_hashes
 from curation.kernels.words import WordArrays, words
 
@@ -80,6 +81,10 @@ class Words:
     def newline_offsets_N1(self) -> NDArray[np.int64]:
         """Returns where each document's line feeds begin in `newline_K`."""
         return self.found.newline_offsets_N1
+
+    def lines(self) -> LineArrays:
+        """Returns the bounds of lines between runs of line feeds, and of paragraphs; computed."""
+        return lines(self.values, self.offsets_N1, self.found)
 
     @property
     def num_chars_N(self) -> NDArray[np.int64]:

@@ -5,27 +5,64 @@ law tests, the row in the docs and the place in the fingerprint follow from that
 """
 
 from dataclasses import asdict
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from curation.dedup.banding import Signing
 from curation.dedup.exact_keys import ExactKeys
 from curation.dedup.minhash import MinHash
 from curation.errors import SpecError
+from curation.quality.c4 import C4, MC4
+from curation.quality.fineweb import FineWeb
 from curation.quality.gopher import GopherQuality, GopherRepetition
+from curation.quality.gopher_variants import GopherVariants
 from curation.quality.language import Language
+from curation.quality.nemo import NemoEnglish
+from curation.quality.removed_words import RemovedWords
 from curation.quality.statistics import TextStatistics
+from curation.quality.stop_words import LocalStopWords
 from curation.step import Plan, Step
+from curation.text.c4 import C4Lines
 from curation.text.edits import ControlCharacters, Nfc
 from curation.text.extract import Extract
+from curation.text.refinedweb import RefinedWebLines
 
-EDITS: dict[str, type[Step]] = {"control_characters": ControlCharacters, "nfc": Nfc}
+Named = TypeVar("Named")
+
+EDITS: dict[str, Step] = {
+    "control_characters": ControlCharacters(),
+    "nfc": Nfc(),
+    "c4_lines": C4Lines(),
+    "c4_lines_any_end": C4Lines(end_marks=""),
+    "refinedweb_lines": RefinedWebLines(),
+}
 
 SIGNALS: dict[str, type[Step]] = {
     "language": Language,
     "statistics": TextStatistics,
     "gopher_quality": GopherQuality,
     "gopher_repetition": GopherRepetition,
+    "gopher_variants": GopherVariants,
+    "local_stop_words": LocalStopWords,
+    "c4": C4,
+    "mc4": MC4,
+    "fineweb": FineWeb,
+    "nemo_english": NemoEnglish,
+    "removed_words": RemovedWords,
 }
+
+
+class Phase(Protocol):
+    """The names of a phase's steps."""
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """Names in `EDITS`, in order."""
+        ...
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Names in `SIGNALS`, in order."""
+        ...
 
 
 class NearSettings(Protocol):
@@ -49,28 +86,30 @@ def extract_step(mode: Literal["main", "all", "none"]) -> Extract:
 
 def measure_plan(
     *,
-    edits: tuple[str, ...],
-    signals: tuple[str, ...],
+    phases: tuple[Phase, ...],
     language_model: str | None,
     language_model_sha256: str | None,
     near: NearSettings | None,
     equal_by: tuple[str, ...] = (),
 ) -> Plan:
-    """Returns the plan from extracted text to signals and signature: one phase, edits first.
+    """Returns the plan from extracted text to signals and signature: phases, each edits first; the signature last.
 
     Raises:
         SpecError: a name is not in the step table.
     """
-    steps = [_named(EDITS, name, "edits")() for name in edits]
-    for name in signals:
-        kind = _named(SIGNALS, name, "signals")
-        pinned = kind is Language and language_model is not None and language_model_sha256 is not None
-        steps.append(Language(model=language_model, sha256=language_model_sha256) if pinned else kind())
+    pinned = language_model is not None and language_model_sha256 is not None
+    language = Language(model=language_model, sha256=language_model_sha256) if pinned else Language()
+    steps: list[tuple[Step, ...]] = []
+    for number, phase in enumerate(phases):
+        where = f"phases[{number - 1}]." if number else ""
+        edits = [_named(EDITS, name, f"{where}edits") for name in phase.edits]
+        kinds = [_named(SIGNALS, name, f"{where}signals") for name in phase.signals]
+        steps.append((*edits, *(language if kind is Language else kind() for kind in kinds)))
     keys = ExactKeys(words="exact_words" in equal_by, url="url" in equal_by)
-    return Plan(phases=((*steps, _signature(near), keys),))
+    return Plan(phases=(*steps[:-1], (*steps[-1], _signature(near), keys)))
 
 
-def _named(table: dict[str, type[Step]], name: str, where: str) -> type[Step]:
+def _named(table: dict[str, Named], name: str, where: str) -> Named:
     if name not in table:
         raise SpecError(f"{where}: expected one of {', '.join(table)}, found {name!r}")
     return table[name]

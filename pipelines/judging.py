@@ -3,7 +3,8 @@
 import pyarrow as pa
 
 from curation.errors import SpecError
-from curation.quality.gates import Gate, Rule, check_gates, preset_rules
+from curation.quality.gates import Gate, Rule, check_gates
+from curation.quality.presets import preset_rules
 from curation.routing import GatesOfSource, judge
 from curation.schema import VERDICTS
 from pipelines.measuring import Job, measured_schema

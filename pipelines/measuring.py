@@ -38,8 +38,7 @@ class Job:
 def plan_of(spec: JobSpec) -> Plan:
     """Returns the plan that every extracted document passes: edits, signals, signature."""
     return measure_plan(
-        edits=spec.edits,
-        signals=spec.signals,
+        phases=(spec, *spec.phases),
         language_model=spec.language_model.path,
         language_model_sha256=spec.language_model.sha256,
         near=spec.dedup.near,

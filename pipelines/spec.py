@@ -14,11 +14,14 @@ from curation.setting import documented, key
 MIB = 1 << 20
 
 
+EditName = Literal["control_characters", "nfc", "c4_lines", "c4_lines_any_end", "refinedweb_lines"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateSpec:
     """A named group of rules, or a published preset."""
 
-    preset: str | None = key(None, "gopher_quality or gopher_repetition")
+    preset: str | None = key(None, "a published set of rules; see Presets")
     rules: tuple[Rule, ...] = key((), "rules; beside a preset, one of the same name replaces the preset's")
     when: When = key(When(), "documents the gate applies to")
 
@@ -149,6 +152,14 @@ class RunnerSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseSpec:
+    """A further phase: edits of the text that the phase before left, then signals of what is left now."""
+
+    edits: tuple[EditName, ...] = key((), "recorded changes to every text, in this order")
+    signals: tuple[str, ...] = key((), "what is measured on every text after them; a signal only once in a job")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
     """A curation job."""
 
@@ -158,12 +169,11 @@ class JobSpec:
     )
     gates: dict[str, GateSpec] = field(default_factory=dict, metadata=documented("named gates that inputs refer to"))
     seed: int = key(0, "seed of every random choice, always keyed by document too")
-    edits: tuple[Literal["control_characters", "nfc"], ...] = key(
-        ("control_characters", "nfc"), "recorded changes to every text, in this order"
-    )
+    edits: tuple[EditName, ...] = key(("control_characters", "nfc"), "recorded changes to every text, in this order")
     signals: tuple[str, ...] = key(
         ("language", "statistics", "gopher_quality", "gopher_repetition"), "what is measured on every text"
     )
+    phases: tuple[PhaseSpec, ...] = key((), "what follows edits and signals, phase by phase; dedup reads the last text")
     language_model: LanguageModelSpec = key(LanguageModelSpec(), "language identification")
     dedup: DedupSpec = key(DedupSpec(), "deduplication")
     validation: ValidationSpec = key(ValidationSpec(), "held-out documents")

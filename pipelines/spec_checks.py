@@ -9,7 +9,8 @@ from typing import Literal, get_args, get_origin
 
 from curation.dedup.banding import MAX_NGRAM, contradictions
 from curation.errors import SpecError
-from curation.quality.gates import PRESETS, Rule, When
+from curation.quality.gates import Rule, When
+from curation.quality.presets import PRESETS
 from pipelines.dedup_checks import dedup_findings
 from pipelines.spec import GateSpec, JobSpec
 

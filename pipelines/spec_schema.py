@@ -9,7 +9,9 @@ from typing import Literal, Union, get_args, get_origin, get_type_hints
 from curation.dedup.banding import MAX_PERMUTATIONS, MAX_STRAY, s_curve
 from curation.dedup.banding import PRESETS as NEAR_PRESETS
 from curation.plan import EDITS, SIGNALS
-from curation.quality.gates import PRESETS, Rule
+from curation.quality.gates import Rule
+from curation.quality.presets import PRESETS
+from curation.step import Step, configuration_of
 from pipelines.dedup_checks import CRITERION_PATTERN
 from pipelines.spec import JobSpec
 from pipelines.spec_checks import NAME_PATTERN, expected, range_of, size_text
@@ -186,9 +188,16 @@ def _step_lines() -> Iterator[str]:
         "| name | kind | what it does |",
         "|---|---|---|",
     )
-    for label, table in (("edit", EDITS), ("signal", SIGNALS)):
-        for name, kind in table.items():
-            yield f"| `{name}` | {label} | {_first_line(kind)} |"
+    for name, step in EDITS.items():
+        yield f"| `{name}` | edit | {_first_line(type(step))}{_settings(step)} |"
+    for name, kind in SIGNALS.items():
+        yield f"| `{name}` | signal | {_first_line(kind)} |"
+
+
+def _settings(step: Step) -> str:
+    """Returns what a named edit sets otherwise than its class does by itself."""
+    ours, plain = configuration_of(step), configuration_of(type(step)())
+    return "".join(f" `{name}: {value!r}`." for name, value in ours.items() if value != plain[name])
 
 
 def _preset_lines() -> Iterator[str]:

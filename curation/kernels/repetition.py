@@ -47,7 +47,7 @@ def repetition_counts(values: Bytes, offsets_N1: Counts, words: WordArrays, line
 
 
 @kernel
-def _capacity(entries):  # type: ignore[no-untyped-def]
+def capacity(entries):  # type: ignore[no-untyped-def]
     """Returns the least power of two that leaves half of a hash table empty."""
     size = SIXTEEN
     while size < entries << ONE:
@@ -56,7 +56,7 @@ def _capacity(entries):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _hash_of(values, begin, end):  # type: ignore[no-untyped-def]
+def hash_of(values, begin, end):  # type: ignore[no-untyped-def]
     """Returns a hash of values[begin:end]; reads nothing outside."""
     size = end - begin
     mixed = SEED_B ^ size
@@ -88,7 +88,7 @@ def _chars(values, begin, end):  # type: ignore[no-untyped-def]
 def _add_piece(values, begin, end, table, mask, row, column):  # type: ignore[no-untyped-def]
     """Counts one line or paragraph in row[column], and if it was seen before in the two columns after."""
     row[column] += 1
-    key = _hash_of(values, begin, end) | ONE  # 0 marks an empty slot
+    key = hash_of(values, begin, end) | ONE  # 0 marks an empty slot
     slot = (key >> ONE) & mask
     while table[slot] and table[slot] != key:
         slot = (slot + ONE) & mask
@@ -104,11 +104,11 @@ def _add_pieces(values, offsets_N1, start_L, end_L, line_offsets_N1, counts_N15,
     most = np.int64(0)
     for n in range(offsets_N1.size - 1):
         most = max(most, line_offsets_N1[n + 1] - line_offsets_N1[n])
-    table = np.empty(_capacity(np.uint64(most + 1)), dtype=np.uint64)
+    table = np.empty(capacity(np.uint64(most + 1)), dtype=np.uint64)
     for n in range(np.uint64(offsets_N1.size - 1)):
         begin = np.uint64(offsets_N1[n])
         first, last = np.uint64(line_offsets_N1[n]), np.uint64(line_offsets_N1[n + ONE])
-        size = _capacity(last - first + ONE)
+        size = capacity(last - first + ONE)
         table[:size] = Z
         for k in range(first, last):
             low, high = begin + np.uint64(start_L[k]), begin + np.uint64(end_L[k])
@@ -123,7 +123,7 @@ def _ngrams(hash_W, chars_W, word_offsets_N1, counts_N15):  # type: ignore[no-un
     gram_W = np.empty(most, dtype=np.uint64)
     position_W = np.empty(most, dtype=np.uint32)
     slot_W = np.empty(most, dtype=np.uint32)
-    table = np.empty(_capacity(np.uint64(most)), dtype=np.uint64)
+    table = np.empty(capacity(np.uint64(most)), dtype=np.uint64)
     for n in range(word_offsets_N1.size - 1):
         first, last = word_offsets_N1[n], word_offsets_N1[n + 1]
         _cascade(hash_W[first:last], chars_W[first:last], gram_W, position_W, slot_W, table, counts_N15[n])
@@ -153,7 +153,7 @@ def _cascade(hash_M, chars_M, gram_W, position_W, slot_W, table, row):  # type: 
 @kernel
 def _count(hash_M, gram_W, position_C, slot_W, table, n):  # type: ignore[no-untyped-def]
     """Extends the grams at C candidate positions by the n-th word and counts them; keeps each one's slot."""
-    size = _capacity(np.uint64(position_C.size))
+    size = capacity(np.uint64(position_C.size))
     mask = size - ONE
     table[:size] = Z
     for c in range(np.uint64(position_C.size)):

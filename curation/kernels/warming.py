@@ -12,7 +12,10 @@ from numba.core.dispatcher import Dispatcher
 
 import curation.kernels
 from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, scoped_hashes
+from curation.kernels.byte_classes import class_counts, lanes_of
+from curation.kernels.c4 import c4_removals, sentence_counts
 from curation.kernels.characters import CHARS
+from curation.kernels.code_points import marks_table
 from curation.kernels.families import are_related, groups_of_relatives, nearest_ancestors, unrelated_pairs
 from curation.kernels.fasttext import Encoder, document_vectors, new_cache
 from curation.kernels.fasttext_dictionary import dictionary_entries, word_table
@@ -21,15 +24,21 @@ from curation.kernels.fasttext_rows import Rows, Settings
 from curation.kernels.folding import folded_words
 from curation.kernels.gopher import quality_counts
 from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
+from curation.kernels.line_statistics import line_counts
 from curation.kernels.lines import lines
 from curation.kernels.link_graph import link_graph
 from curation.kernels.markup import page_work
 from curation.kernels.minhash import SCHEMES, sign, sketch, sketch_characters
+from curation.kernels.nemo import nemo_counts
+from curation.kernels.phrases import phrase_hits
+from curation.kernels.refinedweb import refinedweb_removals
+from curation.kernels.removals import without
 from curation.kernels.repetition import repetition_counts
 from curation.kernels.simplified import simplified_hashes
 from curation.kernels.survivors import by_component, by_earlier, components
 from curation.kernels.union_find import union_find
-from curation.kernels.words import Bytes, Counts, words
+from curation.kernels.word_statistics import distinct_of_list, median_chars
+from curation.kernels.words import Bytes, Counts, WordArrays, words
 
 TEXT = "One two three four five six. Ein Wört – 漢字, ไทย ... 12\n\none\n".encode()
 
@@ -67,6 +76,7 @@ def _warm_text() -> None:
     for scheme in SCHEMES:
         sketch_characters(values, offsets_N1, num_chars_N, ngram=24, num_permutations=260, seed=1, scheme=scheme)
     _warm_fasttext(values, offsets_N1)
+    _warm_heuristics(values, offsets_N1, found)
 
 
 def _warm_fasttext(values: Bytes, offsets_N1: Counts) -> None:
@@ -86,6 +96,23 @@ def _warm_fasttext(values: Bytes, offsets_N1: Counts) -> None:
         weight_DL=np.zeros((9, 2), dtype=np.float32), loss=1, child_T2=label_tree([1, 1]), sigmoid_S=sigmoid_table()
     )
     best_labels(vector_ND, weights, count=2)
+
+
+def _warm_heuristics(values: Bytes, offsets_N1: Counts, found: WordArrays) -> None:
+    marks, hits = marks_table("."), phrase_hits(values, offsets_N1, ("one two", "http://", "sign-in"))
+    line_counts(values, offsets_N1, found, marks=marks, short_chars=30)
+    sentence_counts(values, offsets_N1, found, marks=marks, closing=marks)
+    class_counts(values, offsets_N1, lanes_of(b"a"))
+    few_N = np.full(1, 3, dtype=np.int64)
+    removals = c4_removals(
+        values, offsets_N1, found, hits, end_marks=marks, any_end=False, min_words_N=few_N, max_word_chars=1000
+    )
+    without(values, offsets_N1, removals)
+    refinedweb_removals(values, offsets_N1, found, hits, phrase_sizes=np.full(3, 7, dtype=np.int64))
+    nemo_counts(values, offsets_N1, found, hits, end_marks=marks)
+    median_chars(found.chars_W, found.word_offsets_N1)
+    wanted_LS = np.zeros((1, 2), dtype=np.uint64)
+    distinct_of_list(found.hash_W, found.word_offsets_N1, np.zeros(1, dtype=np.int64), wanted_LS)
 
 
 def _warm_links() -> None:

@@ -168,62 +168,6 @@ def _listed(parts: list[tuple[NDArray[np.int64], pa.StructArray]], num_rows: int
     return pa.ListArray.from_arrays(pa.array(offsets), entries.take(pa.array(order)), type=pa.list_(VERDICT))
 
 
-def _bounds(prefix: str, bounds: dict[str, tuple[float | None, float | None]]) -> tuple[Rule, ...]:
-    return tuple(Rule(signal=f"{prefix}{name}", min=low, max=high) for name, (low, high) in bounds.items())
-
-
-ENGLISH = When(language=("en",))
-
-PRESETS: dict[str, tuple[Rule, ...]] = {
-    "gopher_quality": (
-        *_bounds(
-            "",
-            {
-                "num_words": (50, 100_000),
-                "mean_word_length": (3, 10),
-                "symbol_word_ratio_hash": (None, 0.1),
-                "symbol_word_ratio_ellipsis": (None, 0.1),
-                "bullet_line_fraction": (None, 0.9),
-                "ellipsis_line_fraction": (None, 0.3),
-                "alpha_word_fraction": (0.8, None),
-            },
-        ),
-        Rule(signal="num_stop_words", min=2, when=ENGLISH),
-    ),
-    "gopher_repetition": _bounds(
-        "",
-        {
-            "dup_line_fraction": (None, 0.30),
-            "dup_paragraph_fraction": (None, 0.30),
-            "dup_line_char_fraction": (None, 0.20),
-            "dup_paragraph_char_fraction": (None, 0.20),
-            "top_2gram_char_fraction": (None, 0.20),
-            "top_3gram_char_fraction": (None, 0.18),
-            "top_4gram_char_fraction": (None, 0.16),
-            "dup_5gram_char_fraction": (None, 0.15),
-            "dup_6gram_char_fraction": (None, 0.14),
-            "dup_7gram_char_fraction": (None, 0.13),
-            "dup_8gram_char_fraction": (None, 0.12),
-            "dup_9gram_char_fraction": (None, 0.11),
-            "dup_10gram_char_fraction": (None, 0.10),
-        },
-    ),
-}
-"""Rae et al. 2021 (arXiv 2112.11446), Table A1. The stop-word rule counts English words, so it is
-marked English-only; the other rules hold wherever words are separated by spaces."""
-
-
-def preset_rules(name: str) -> tuple[Rule, ...]:
-    """Returns the rules of a published preset.
-
-    Raises:
-        SpecError: there is no preset of that name.
-    """
-    if name not in PRESETS:
-        raise SpecError(f"preset: expected one of {', '.join(sorted(PRESETS))}, found {name!r}")
-    return PRESETS[name]
-
-
 def check_gates(gates: tuple[Gate, ...], schema: pa.Schema) -> None:
     """Raises SchemaError, naming the gate, when a gate reads a signal that `schema` lacks."""
     for gate in gates:

@@ -2,7 +2,8 @@ import pyarrow as pa
 import pytest
 
 from curation.errors import SchemaError, SpecError
-from curation.quality.gates import Gate, Rule, When, preset_rules
+from curation.quality.gates import Gate, Rule, When
+from curation.quality.presets import preset_rules
 from curation.routing import GatesOfSource, judge
 
 

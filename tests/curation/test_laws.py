@@ -77,7 +77,7 @@ def signal_batch(texts):
     languages = [("en", "th", None)[len(t) % 3] for t in texts]
     lengths = pa.array([None if len(t) % 5 == 4 else float(len(t)) for t in texts], pa.float64())
     batch = batch.append_column("signal.language", pa.array(languages, pa.string()))
-    return batch.append_column("signal.length", lengths)
+    return batch.append_column("signal.length", lengths).append_column("signal.num_words", lengths)
 
 
 GATE = Gate(
@@ -105,7 +105,8 @@ def example_of(kind):
         return GATE, signal_batch
     if kind is Plan:
         return Plan(phases=((GATE,), (dataclasses.replace(GATE, name="second"),))), signal_batch
-    return kind(), read_batch if kind.__name__ == "Extract" else document_batch
+    batches = {"Extract": read_batch, "LocalStopWords": signal_batch, "RemovedWords": signal_batch}
+    return kind(), batches.get(kind.__name__, document_batch)
 
 
 STEPS = sorted(set(found_steps()), key=lambda kind: kind.__qualname__)

@@ -16,13 +16,16 @@ warm()
 before = {name: len(kernel.signatures) for name, kernel in kernels().items()}
 print("without code:", sorted(name for name, count in before.items() if not count))
 from curation.dedup.minhash import MinHash
-from curation.quality.gopher import GopherQuality, GopherRepetition
-from curation.quality.language import Language
-batch = pa.record_batch({"text": pa.array(["A text of words, " * 9, "noch einer mit Umläuten: äöü " * 9])})
+from curation.plan import EDITS, SIGNALS
+from curation.schema import EDIT
+texts = pa.array(["A text of words, " * 9, "noch einer mit Umläuten: äöü " * 9])
+batch = pa.record_batch({"text": texts, "edits": pa.array([[], []], pa.list_(EDIT))})
 signings = [{}, {"normalize": "fineweb"}, {"scheme": "affine64"}, {"shingle": "characters", "ngram": 24}]
 signings += [{"shingle": "characters", "scheme": "affine64"}, {"normalize": "fineweb", "scheme": "affine64"}]
-for step in (GopherQuality(), GopherRepetition(), Language(), *(MinHash(**signing) for signing in signings)):
-    step(batch)
+for step in (*(kind() for kind in SIGNALS.values()), *EDITS.values()):
+    batch = step(batch)
+for signing in signings:
+    MinHash(**signing)(batch)
 print("compiled again:", sorted(n for n, kernel in kernels().items() if len(kernel.signatures) != before[n]))
 """
 OUT_OF_BOUNDS = """
@@ -70,7 +73,13 @@ def test_boundscheck_bites_on_the_unchecked_loads_and_only_when_it_is_on(tmp_pat
 def test_kernels_agree_with_their_oracles_with_bounds_checked_and_with_the_jit_off(mode, tmp_path, repository):
     tested = ("words", "lines", "minhash", "simplified", "fasttext", "folding", "families")
     kernel_tests = [f"kernels/test_{name}.py" for name in tested]
-    names = (*kernel_tests, "quality/test_gopher.py", "dedup/test_survivors.py")
+    names = (
+        *kernel_tests,
+        "quality/test_gopher.py",
+        "quality/test_heuristics.py",
+        "text/test_line_edits.py",
+        "dedup/test_survivors.py",
+    )
     files = [str(repository / "tests" / "curation" / name) for name in names]
     ignored = ["-W", "ignore:overflow encountered:RuntimeWarning"]  # uint64 arithmetic is meant to wrap around
     selected = [

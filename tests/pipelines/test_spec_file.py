@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from curation.errors import SpecError
 from curation.quality.gates import Rule, When
+from curation.quality.presets import PRESETS
 from pipelines.spec import Columns, GateSpec, InputSpec, JobSpec, NearSpec, RunnerSpec
 from pipelines.spec_file import check_job, dump_spec, load_spec, parse_spec, spec_dict, spec_of_paths
 from pipelines.spec_text import with_signing
 
 MINIMAL = "job: web\ninputs:\n  web:\n    files: [a.jsonl]\n"
 GATED = MINIMAL + "    gates: [short]\ngates:\n  short:\n    rules:\n      - {signal: num_chars, min: 10}\n"
+PRESET_NAMES = ", ".join(sorted(PRESETS))
 JOBS = Path(__file__).resolve().parents[2] / "pipelines" / "jobs"
 
 
@@ -79,7 +81,7 @@ def test_a_minimal_spec_has_the_defaults_of_the_dataclasses():
         ("language_model: {path: m.ftz, sha256: abc}\n", "5:31: language_model.sha256: expected 64 hexadecimal digits, found 'abc'"),
         ("runner: {name: FlinkRunner}\n", "4:13: inputs.web.files[0]: expected a URL that workers of FlinkRunner can open, found 'a.jsonl'"),
         ("gates: {g: {}}\n", "5:9: gates.g: expected a preset or rules, found neither"),
-        ("gates: {g: {preset: gopher}}\n", "5:13: gates.g.preset: expected one of gopher_quality, gopher_repetition, found 'gopher'"),
+        ("gates: {g: {preset: gopher}}\n", f"5:13: gates.g.preset: expected one of {PRESET_NAMES}, found 'gopher'"),
         ("gates: {g: {rules: [{signal: a}]}}\n", "5:21: gates.g.rules[0]: rule 'a': expected min and/or max, or one_of; give one kind of bound"),
         ("gates: {g: {rules: [{signal: a, min: 1, one_of: [b]}]}}\n", "5:21: gates.g.rules[0]: rule 'a': expected min and/or max, or one_of; give one kind of bound"),
         ("gates: {g: {rules: [{signal: a, min: 2, max: 1}]}}\n", "5:21: gates.g.rules[0]: expected min <= max, found 2 > 1"),

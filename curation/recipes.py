@@ -29,7 +29,7 @@ def fineweb() -> Plan:
     """
     return Plan(
         phases=(
-            (*CLEAN, Language(), GopherRepetition(), GopherQuality()) + _gates("gopher_repetition", "gopher_quality"),
+            (*CLEAN, Language(), GopherRepetition(), GopherQuality(), *_gates("gopher_repetition", "gopher_quality")),
             (C4Lines(end_marks=""), C4(), FineWeb(), _gate("c4"), _gate("fineweb")),
         )
     )
@@ -42,7 +42,7 @@ def refinedweb() -> Plan:
     """
     return Plan(
         phases=(
-            (*CLEAN, Language(), GopherRepetition(), GopherQuality()) + _gates("gopher_repetition", "gopher_quality"),
+            (*CLEAN, Language(), GopherRepetition(), GopherQuality(), *_gates("gopher_repetition", "gopher_quality")),
             (RefinedWebLines(), RemovedWords(), _gate("refinedweb")),
         )
     )
@@ -57,7 +57,7 @@ def dclm_heuristics() -> Plan:
     measured = (Language(), GopherQuality(), GopherVariants(), GopherRepetition())
     return Plan(
         phases=(
-            (*CLEAN, *measured) + _gates("gopher_quality_dclm", "gopher_repetition"),
+            (*CLEAN, *measured, *_gates("gopher_quality_dclm", "gopher_repetition")),
             (RefinedWebLines(), RemovedWords(), _gate("refinedweb")),
         )
     )

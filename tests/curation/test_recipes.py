@@ -27,10 +27,14 @@ def spec_of(name, repository):
 def test_a_recipe_measures_and_judges_the_same_as_function_and_as_spec(name, repository):
     plan, spec = getattr(recipes, name)(), spec_of(name, repository)
     by_phase = [tuple(step for step in phase if not isinstance(step, Gate)) for phase in plan.phases]
-    *first, (*last, _signature) = plan_of(spec).phases
-    assert by_phase == [*first, tuple(last)]
+    measured = [tuple(step for step in phase if not is_of_dedup(step)) for phase in plan_of(spec).phases]
+    assert by_phase == measured
     (of_source,) = gates_of(spec)
     assert of_source.gates == tuple(step for phase in plan.phases for step in phase if isinstance(step, Gate))
+
+
+def is_of_dedup(step):
+    return type(step).__module__.startswith("curation.dedup.")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,8 +8,8 @@ import numpy as np
 
 from curation.kernels import kernel
 from curation.kernels.code_points import Marks, character, character_size, is_in, last_character_at
-from curation.kernels.gopher import is_space
 from curation.kernels.line_statistics import num_characters
+from curation.kernels.lines import is_space
 from curation.kernels.phrases import Hits
 from curation.kernels.removals import Removals, add_range
 from curation.kernels.vector import lowest_bit, mask_of_byte

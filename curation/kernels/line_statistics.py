@@ -9,7 +9,7 @@ import numpy as np
 
 from curation.kernels import kernel
 from curation.kernels.code_points import Marks, character, is_in, last_character_at
-from curation.kernels.gopher import is_space
+from curation.kernels.lines import is_space
 from curation.kernels.repetition import capacity, hash_of
 from curation.kernels.vector import count_bits, load_u64
 from curation.kernels.words import Bytes, Counts, WordArrays, check_documents

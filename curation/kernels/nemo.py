@@ -8,8 +8,8 @@ import numpy as np
 
 from curation.kernels import kernel
 from curation.kernels.code_points import Marks, character, is_in, last_character_at
-from curation.kernels.gopher import is_space
 from curation.kernels.line_statistics import num_characters
+from curation.kernels.lines import is_space
 from curation.kernels.phrases import Hits
 from curation.kernels.words import Bytes, Counts, WordArrays, check_documents
 

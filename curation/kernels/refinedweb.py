@@ -8,8 +8,8 @@ import numpy as np
 
 from curation.kernels import kernel
 from curation.kernels.code_points import character, character_size
-from curation.kernels.gopher import is_space
 from curation.kernels.line_statistics import is_blank
+from curation.kernels.lines import is_space
 from curation.kernels.phrases import Hits
 from curation.kernels.removals import END, Removals, add_range
 from curation.kernels.unicode import CODE_POINTS, NUMBER, WORD, unicode_table

@@ -35,9 +35,11 @@ def judge(batch: pa.RecordBatch, sources: tuple[GatesOfSource, ...]) -> pa.Recor
     """
     if batch.num_rows == 0:
         return pa.RecordBatch.from_pylist([], schema=VERDICTS)
+    present = frozenset(pc.unique(batch["source"]).to_pylist())
     verdicts = [
         (f"{gate.name}/", _restricted(gate, of_source.source)(batch)[f"verdict.{gate.name}"])
         for of_source in sources
+        if of_source.source in present
         for gate in of_source.gates
     ]
     rows, entries = _merge(verdicts)

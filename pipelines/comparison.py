@@ -162,7 +162,6 @@ def compared(found: Iterable[Cell], *, tokens: tuple[bool, bool], estimates: Est
     """
     rows = list(found)
     rules = _moves(rows, estimates)
-    has_both = all(tokens)
     total = {name: _Sum() for name in ("added", "removed")}
     for sums in rules.values():
         for name, amount in total.items():
@@ -183,7 +182,7 @@ def compared(found: Iterable[Cell], *, tokens: tuple[bool, bool], estimates: Est
             for rule, sums in sorted(rules.items(), key=lambda item: str(item[0]))
         ],
         mix={axis: _mix(rows, axis, estimates, tokens) for axis in AXES},
-        estimated_tokens=round(sum(cell.untold * estimates.share(cell) for cell in rows)) if has_both else 0,
+        estimated_tokens=round(sum(cell.untold * estimates.share(cell) for cell in rows)) if all(tokens) else 0,
     )
 
 

@@ -28,7 +28,7 @@ def changed_spec(spec: JobSpec, settings: tuple[str, ...]) -> JobSpec:
         spec: of a finished run.
         settings: each `GATE.RULE.KEY=VALUE` (KEY as in the spec: min, max, one_of, review_within, action, when.language
             ...), `GATE.RULE=VALUE` where the rule has one bound, or a key of the spec under `gates`, `dedup` or
-            `inputs.NAME.gates` as `gristmill run --set` takes it.
+            `inputs.NAME.gates` as `gristmill run --set` takes it, unless a gate has that name.
 
     Raises:
         SpecError: a setting is not of that form, names no rule, or changes what only the text can answer.

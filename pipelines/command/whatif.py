@@ -11,6 +11,7 @@ from pipelines.command.speaking import say, show, show_json
 
 if TYPE_CHECKING:
     from pipelines.comparison import Comparison
+    from pipelines.rundir import Run
     from pipelines.whatif import WhatIf
 
 count_option = click.option(
@@ -69,7 +70,7 @@ def whatif(
     else:
         _show_whatif(answer)
     if write is not None:
-        _write_spec(chosen.store.uri, settings, write)
+        _write_spec(chosen, settings, write)
 
 
 @click.command()
@@ -127,18 +128,16 @@ def _show_details(result: "Comparison") -> None:
             show(f"\n{block}")
 
 
-def _write_spec(run: str, settings: tuple[str, ...], path: Path) -> None:
+def _write_spec(run: "Run", settings: tuple[str, ...], path: Path) -> None:
     from pipelines.rule_settings import changed_spec  # noqa: PLC0415
-    from pipelines.rundir import open_run  # noqa: PLC0415
     from pipelines.spec_file import dump_spec  # noqa: PLC0415
     from pipelines.spec_paths import moved  # noqa: PLC0415
     from pipelines.starts import last_start  # noqa: PLC0415
     from pipelines.whatif import run_spec  # noqa: PLC0415
 
-    opened = open_run(run)
-    spec = changed_spec(run_spec(opened), settings)
+    spec = changed_spec(run_spec(run), settings)
     try:
-        spec = moved(spec, root=last_start(opened.store).root, folder=path.parent)
+        spec = moved(spec, root=last_start(run.store).root, folder=path.parent)
     except InputError:
         say("the run does not say where its relative paths start; look them over")
     path.write_text(dump_spec(spec), encoding="utf-8")

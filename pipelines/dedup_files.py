@@ -13,7 +13,7 @@ from pathlib import Path
 from curation.errors import InputError, SpecError
 from curation.identity import fingerprint
 from pipelines import graphs
-from pipelines.dedup_output import Codec, Output, OutputFile, write_cluster_sizes
+from pipelines.dedup_output import Codec, Output, OutputFile
 from pipelines.guessing import columns_of, names_of
 from pipelines.inputs.files import InputFile
 from pipelines.job import RunResult, run_planned
@@ -77,7 +77,7 @@ def dedup_job(request: Request) -> JobSpec:
         inputs={SOURCE: given},
         edits=(),
         signals=(),
-        dedup=DedupSpec(near=near),
+        dedup=DedupSpec(near=near, prefer=("first",)),
         validation=ValidationSpec(fraction=0.0),
     )
 
@@ -236,7 +236,6 @@ def _write(plan: RunPlan, result: RunResult, target: _Target, progress: Progress
     missing = [file for file in target.files if not store.exists(file.name)]
     if not missing:
         return
-    write_cluster_sizes(result.run, plan.parts)
     by_part = groupby(missing, lambda file: file.pieces[0][0] if len(file.pieces) == 1 else file.name)
     elements = [tuple(files) for _, files in by_part]
     with (
@@ -245,7 +244,6 @@ def _write(plan: RunPlan, result: RunResult, target: _Target, progress: Progress
     ):
         graphs.write_records(pipeline, job, target.output, elements)
     progress.finish(f"{len(target.files)} files")
-    result.run.remove("work")
 
 
 def _counted(result: RunResult) -> dict[str, dict[str, int]]:

@@ -17,14 +17,12 @@ import pyarrow.parquet as pq
 import zstandard
 from numpy.typing import NDArray
 
-from curation.dedup.linking import ids_of
 from curation.errors import InputError
 from pipelines.inputs.json_lines import parse_line
 from pipelines.inputs.originals import Records, records_of, schema_of, unified
 from pipelines.inputs.units import Piece
 from pipelines.measuring import Job
-from pipelines.parts import read_part, write_part
-from pipelines.roster import to_binary16
+from pipelines.parts import read_part
 from pipelines.store import HashingFile, Store
 
 ADDED = pa.schema(
@@ -189,7 +187,6 @@ class _Verdicts:
     store: Store
     _part: str | None = None
     _of_path: dict[str, tuple[NDArray[np.int64], pa.RecordBatch]] = field(default_factory=dict)
-    _sizes: "_ClusterSizes | None" = None
 
     def of(self, part: str, path: str, offset_N: NDArray[np.int64]) -> pa.RecordBatch:
         """Returns ADDED (N,) of the records at these offsets; null where there was no document."""
@@ -203,11 +200,10 @@ class _Verdicts:
 
     def _load(self, part: str) -> None:
         places = read_part(self.store, f"measured/{part}.parquet", ["path", "offset"])
-        decided = read_part(self.store, f"decisions/{part}.parquet", ["state", "cluster_id"])
-        if self._sizes is None:
-            self._sizes = _cluster_sizes(self.store)
-        clusters = decided["cluster_id"].combine_chunks()
-        columns = [decided["state"].combine_chunks(), hex_of(clusters), self._sizes.of(clusters)]
+        names = ["state", "cluster_id", "cluster_size"]
+        decided = read_part(self.store, f"decisions/{part}.parquet", names).combine_chunks()
+        state, clusters, sizes = (decided[name].combine_chunks() for name in names)
+        columns = [state, hex_of(clusters), sizes]
         added = pa.RecordBatch.from_arrays(columns, schema=ADDED)
         offset_N = places["offset"].to_numpy()
         paths = pc.run_end_encode(places["path"].combine_chunks())
@@ -215,39 +211,6 @@ class _Verdicts:
         runs = zip(paths.values.to_pylist(), [0, *ends], ends, strict=False)
         self._of_path = {path: (offset_N[start:end], added.slice(start, end - start)) for path, start, end in runs}
         self._part = part
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ClusterSizes:
-    """Sizes of the C clusters of more than one document, by id."""
-
-    id_C: NDArray[np.bytes_]  # S16, sorted
-    size_C: NDArray[np.int64]
-
-    def of(self, ids: pa.FixedSizeBinaryArray) -> pa.Array:
-        """Returns the size of each document's cluster (N,): 1 where it has none."""
-        size_N = np.ones(len(ids), dtype=np.int64)
-        has_N = np.asarray(ids.is_valid())
-        size_N[has_N] = self.size_C[np.searchsorted(self.id_C, ids_of(ids.drop_null()))]
-        return pa.array(size_N)
-
-
-CLUSTERS = "work/clusters.parquet"
-_CLUSTERS = pa.schema([pa.field("cluster_id", pa.binary(16)), pa.field("size", pa.int64())])
-
-
-def write_cluster_sizes(store: Store, parts: tuple[str, ...]) -> None:
-    """Counts the documents of each cluster of a run, for the workers that write its outputs."""
-    names = [f"decisions/{part}.parquet" for part in parts]
-    ids = [ids_of(read_part(store, name, ["cluster_id"])["cluster_id"].combine_chunks().drop_null()) for name in names]
-    id_C, size_C = np.unique(np.concatenate([np.zeros(0, "S16"), *ids]), return_counts=True)
-    table = pa.RecordBatch.from_arrays([to_binary16(id_C), pa.array(size_C)], schema=_CLUSTERS)
-    write_part(store, CLUSTERS, _CLUSTERS, [table])
-
-
-def _cluster_sizes(store: Store) -> _ClusterSizes:
-    table = read_part(store, CLUSTERS).combine_chunks()
-    return _ClusterSizes(id_C=ids_of(table["cluster_id"].combine_chunks()), size_C=table["size"].to_numpy())
 
 
 def hex_of(ids: pa.FixedSizeBinaryArray) -> pa.StringArray:

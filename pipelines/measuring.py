@@ -7,6 +7,7 @@ accounts part is written last: a unit whose accounts are published is done, and 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ from curation.step import Plan
 from pipelines.inputs.reading import Accounts, read_unit
 from pipelines.inputs.units import WorkUnit
 from pipelines.parts import write_part
-from pipelines.spec import InputSpec, JobSpec
+from pipelines.spec import InputSpec, JobSpec, Limits
 from pipelines.spool import Spool
 from pipelines.store import HashingFile, Store
 
@@ -52,15 +53,33 @@ def measured_schema(spec: JobSpec) -> pa.Schema:
     return pa.schema([field for field in schema if field.name not in SIGNATURE_NAMES])
 
 
-def measure_unit(job: Job, unit: WorkUnit, part: str) -> None:
-    """Writes `measured/`, `signatures/`, `dead_letter/` and `accounts/` of one unit (idempotent)."""
+class Reader(Protocol):
+    """Yields a unit's records, as `pipelines.inputs.reading.read_unit` does."""
+
+    def __call__(
+        self, unit: WorkUnit, given: InputSpec, limits: Limits, accounts: Accounts, /
+    ) -> Iterator[pa.RecordBatch]:
+        """Yields batches of READ; what becomes no row goes to `accounts`."""
+        ...
+
+
+def measure_unit(job: Job, unit: WorkUnit, part: str, *, read: Reader = read_unit) -> None:
+    """Writes `measured/`, `signatures/`, `dead_letter/` and `accounts/` of one unit (idempotent).
+
+    Args:
+        job: the job.
+        unit: what to read.
+        part: the name of what is written.
+        read: another reader reads a sample.
+    """
     if job.store.exists(f"accounts/{part}.parquet"):
         return
     accounts = Accounts(source=unit.source)
     schema = measured_schema(job.spec)
     with Spool(SIGNATURES) as signatures:
         with job.store.publish(shingles_file(part)) as shingles:
-            batches = _measured(job.spec, unit, accounts, _Signatures(table=signatures, shingles=shingles))
+            documents = documents_of(job.spec, unit, accounts, read=read)
+            batches = _measured(job.spec, documents, _Signatures(table=signatures, shingles=shingles))
             write_part(job.store, f"measured/{part}.parquet", schema, batches)
         write_part(job.store, f"signatures/{part}.parquet", SIGNATURES, signatures.batches())
     write_part(job.store, f"dead_letter/{part}.parquet", DEAD_LETTER, accounts.dead_letter_table().to_batches())
@@ -87,21 +106,23 @@ class _Signatures:
         self.table.add(pa.RecordBatch.from_pydict(columns, schema=SIGNATURES))
 
 
-def _measured(spec: JobSpec, unit: WorkUnit, accounts: Accounts, signatures: _Signatures) -> Iterator[pa.RecordBatch]:
+def _measured(spec: JobSpec, documents: Iterator[pa.RecordBatch], signatures: _Signatures) -> Iterator[pa.RecordBatch]:
     plan = plan_of(spec)
     schema = measured_schema(spec)
-    for documents in documents_of(spec, unit, accounts):
-        batch = plan(documents)
+    for given in documents:
+        batch = plan(given)
         signatures.add(batch)
         yield batch.select(schema.names)
 
 
-def documents_of(spec: JobSpec, unit: WorkUnit, accounts: Accounts) -> Iterator[pa.RecordBatch]:
+def documents_of(
+    spec: JobSpec, unit: WorkUnit, accounts: Accounts, *, read: Reader = read_unit
+) -> Iterator[pa.RecordBatch]:
     """Yields batches of DOCUMENT: read, sampled and extracted; the rest goes to `accounts`."""
     given = spec.inputs[unit.source]
     extract = extract_step(given.extract)
     sample = _Sample(limit=unit.limit)
-    for raw in read_unit(unit, given, spec.limits, accounts):
+    for raw in read(unit, given, spec.limits, accounts):
         chosen = sample.take(raw, accounts)
         if chosen.num_rows:
             yield from _extracted(extract(chosen), given, accounts)

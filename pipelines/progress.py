@@ -128,6 +128,27 @@ def _speed(units: int, seconds: float, unit: str) -> str:
     return f"{rate / 1e6:.1f} MB/s" if unit == "bytes" else f"{rate:.1f} {unit}/s"
 
 
+@dataclass(slots=True)
+class StageCpu:
+    """Adds up the CPU seconds of this process by stage; says nothing."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _stage: str = ""
+    _started: float = 0.0
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        """Begins a stage."""
+        self._stage, self._started = stage, time.process_time()
+
+    def update(self, done: int) -> None:
+        """Is of no use here."""
+
+    def finish(self, summary: str) -> None:
+        """Ends the stage."""
+        taken = time.process_time() - self._started
+        self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + taken
+
+
 @contextlib.contextmanager
 def watched(progress: Progress, stage: str, unit: str, total: int, published: Callable[[], int]) -> Iterator[None]:
     """Reports a stage from what workers have `published` of `total` units, until the block ends."""

@@ -77,13 +77,14 @@ class RunPlan:
         return pa.Table.from_pylist(rows, schema=FILES)
 
 
-def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None) -> RunPlan:
+def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None, digests: bool = True) -> RunPlan:
     """Lists and digests the inputs, checks the plan against its gates, and cuts work units.
 
     Args:
         spec: the job.
         root: folder that relative paths of the spec start from.
         limit: at most this many documents, shared out evenly over inputs and their units.
+        digests: read every input to digest it; without, the fingerprint is not that of a run.
 
     Raises:
         SpecError: the gates or the policies of deduplication read what is not measured.
@@ -94,7 +95,7 @@ def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None) -> RunPlan:
     files: list[tuple[str, InputFile]] = []
     units: list[WorkUnit] = []
     for source, given in spec.inputs.items():
-        found = [_identified(file, given) for file in list_files(given.files, root)]
+        found = [_identified(file, given, digests=digests) for file in list_files(given.files, root)]
         if not found:
             raise InputError(
                 f"inputs.{source}.files: expected at least one file, found none for {list(given.files)} in {root}"
@@ -108,10 +109,10 @@ def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None) -> RunPlan:
     return RunPlan(spec=spec, files=tuple(files), units=named, tokenizer=tokenizer, fingerprint=key)
 
 
-def _identified(file: InputFile, given: InputSpec) -> InputFile:
+def _identified(file: InputFile, given: InputSpec, *, digests: bool) -> InputFile:
     """Returns `file` with format, compression and digest, or with the problem that makes it a dead letter."""
     file = inspect_file(file, given)
-    if file.problem == "permission_denied":
+    if not digests or file.problem == "permission_denied":
         return file
     return dataclasses.replace(file, digest=digest_of(file))
 

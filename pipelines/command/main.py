@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Jobs": {
         "init": Entry(module="init", does="Look at files and write a spec.", example="init 'data/*.jsonl.gz'"),
         "run": Entry(module="run", does="Run a spec, or plain paths; go on where it stopped.", example="run job.yaml"),
+        "plan": Entry(module="plan", does="Forecast a run from a sample.", example="plan job.yaml"),
         "resume": Entry(module="run", does="Go on with a stopped run.", example="resume runs/web-1a2b3c4d"),
         "validate": Entry(
             module="specs", does="Check a spec and its files; start nothing.", example="validate job.yaml"

@@ -51,7 +51,7 @@ def run(
     from pipelines.progress import LineProgress  # noqa: PLC0415
     from pipelines.spec_file import load_spec, spec_of_paths  # noqa: PLC0415
 
-    path = _spec_path(what)
+    path = spec_path_of(what)
     spec = load_spec(path, settings=settings) if path else spec_of_paths(what, settings=settings)
     result = run_job(spec, spec_path=path, output=output, limit=limit, settings=settings, progress=LineProgress())
     _told(result, as_json=as_json)
@@ -86,7 +86,7 @@ def _told(result: "RunResult", *, as_json: bool) -> None:
     show(closing(where))
 
 
-def _spec_path(what: tuple[str, ...]) -> Path | None:
+def spec_path_of(what: tuple[str, ...]) -> Path | None:
     """Returns the path of the spec, None when plain paths are given."""
     if not any(Path(item).suffix.lower() in SPEC_SUFFIXES for item in what):
         return None

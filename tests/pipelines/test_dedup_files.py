@@ -71,13 +71,15 @@ def test_json_records_keep_their_bytes_and_order_and_get_three_keys(lines, tmp_p
     assert not (tmp_path / "out.run").exists()
 
 
-def test_a_cluster_has_one_kept_record_and_its_size_beside_each_of_its_records(lines, tmp_path):
+def test_a_cluster_keeps_its_first_record_and_has_its_size_beside_each(lines, tmp_path):
     deduplicated(tmp_path, str(lines[0]))
     rows = [json.loads(line) for line in (tmp_path / "out" / "a.jsonl").read_bytes().splitlines()]
     sizes = Counter(row["cluster_id"] for row in rows if row["cluster_id"])
     kept = Counter(row["cluster_id"] for row in rows if row["cluster_id"] and row["verdict"] == "kept")
     assert len(sizes) == NUM_EXACT + NUM_NEAR
     assert set(kept.values()) == {1}
+    first = {row["cluster_id"]: row["verdict"] for row in reversed(rows) if row["cluster_id"]}
+    assert set(first.values()) == {"kept"}
     assert all(row["cluster_size"] == sizes.get(row["cluster_id"], 1) for row in rows if row["verdict"])
     assert all(re.fullmatch("[0-9a-f]{32}", cluster) for cluster in sizes)
 

@@ -4,9 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.kernels import kernel
+from curation.kernels.code_points import character, character_size
 from curation.kernels.gopher import FILTER
+from curation.kernels.lines import is_space
 from curation.kernels.vector import count_bits
-from curation.kernels.words import Counts
+from curation.kernels.words import Bytes, Counts, WordArrays, check_documents
 
 LONGEST = 1000
 """Longer words count as of this length: a median above it does not tell one document from another."""
@@ -45,6 +47,51 @@ def distinct_of_list(
     counts_N = np.zeros(word_offsets_N1.size - 1, dtype=np.int64)
     _distinct(hash_W, word_offsets_N1, list_N, wanted_LS, filter_LF, counts_N)
     return counts_N
+
+
+def punctuation_words(values: Bytes, offsets_N1: Counts, words: WordArrays) -> Counts:
+    """Returns int64 (N,): words that punctuation makes in a tokenizer that parts it from words, as spaCy's does.
+
+    Each character outside words that is not ASCII white space, but one that repeats the one before it, and a single one
+    between two words without space, unless it is a hyphen or a slash ("don't" and "3.5" have none, "well-known" one).
+
+    Raises:
+        TypeError: another dtype or shape.
+    """
+    check_documents(values, offsets_N1)
+    counts_N = np.zeros(offsets_N1.size - 1, dtype=np.int64)
+    _punctuation(values, offsets_N1, words.start_W, words.length_W, words.word_offsets_N1, counts_N)
+    return counts_N
+
+
+@kernel
+def _punctuation(values, offsets_N1, start_W, length_W, word_offsets_N1, counts_N):  # type: ignore[no-untyped-def]
+    for n in range(np.uint64(offsets_N1.size - 1)):
+        begin, end = np.uint64(offsets_N1[n]), np.uint64(offsets_N1[n + ONE])
+        first, last = np.uint64(word_offsets_N1[n]), np.uint64(word_offsets_N1[n + ONE])
+        low = begin
+        for j in range(first, last + ONE):
+            high = end if j == last else begin + np.uint64(start_W[j])
+            inner = j > first and j < last
+            counts_N[n] += np.int64(_of_gap(values, low, high, inner))
+            if j < last:
+                low = high + np.uint64(length_W[j])
+
+
+@kernel
+def _of_gap(values, low, high, inner):  # type: ignore[no-untyped-def]
+    """Returns the punctuation words between two words, or before the first or after the last of a document."""
+    if low == high:
+        return Z
+    if inner and low + character_size(values[low]) >= high:
+        return np.uint64(values[low] == np.uint8(45) or values[low] == np.uint8(47))
+    count, before, at = Z, Z, low
+    while at < high:
+        point = character(values, at, high)
+        count += np.uint64(not is_space(values[at]) and point != before)
+        before = point
+        at = min(at + character_size(values[at]), high)
+    return count
 
 
 @kernel

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from curation.kernels.byte_classes import class_counts, lanes_of
 from curation.kernels.gopher import BULLET_LINES, LINES, hashes_of, quality_counts
-from curation.kernels.word_statistics import median_chars, occurrences
+from curation.kernels.word_statistics import median_chars, occurrences, punctuation_words
 from curation.quality.columns import add_signals
 from curation.quality.gopher import ENGLISH_STOP_WORDS
 from curation.step import require, signal_field, with_fields
 from curation.text.words import words_of
 
 NAMES = ("median_word_length", "star_bullet_line_fraction", "stop_word_occurrences", "alpha_token_fraction")
-WHITE_SPACE = lanes_of(b"\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +23,8 @@ class GopherVariants:
     - `star_bullet_line_fraction`: bullets are `*` and `-` (the same).
     - `stop_word_occurrences`: every occurrence of an English stop word counts (DCLM, `stop_word_filter` with
       `count_unique: False`).
-    - `alpha_token_fraction`: words with a letter over words and punctuation, each character of which that is not ASCII
-      white space counts as one (datatrove takes spaCy's tokens, where it is one of its own in most places).
+    - `alpha_token_fraction`: words with a letter over words and punctuation, which counts as words by the rules of
+      `curation.kernels.word_statistics.punctuation_words` (datatrove takes spaCy's tokens).
 
     Null as in `GopherQuality` where the script has no spaces, but for the lines.
     """
@@ -41,8 +39,7 @@ class GopherVariants:
         values, offsets_N1, num_words_N = words.values, words.offsets_N1, words.num_words_N
         counts = quality_counts(values, offsets_N1, words.found, stop_words=(), bullets=("*", "-"))
         stop_words_N = occurrences(words.word_hash_W, words.word_offsets_N1, hashes_of(ENGLISH_STOP_WORDS))
-        blanks_N = class_counts(values, offsets_N1, WHITE_SPACE)[:, 0]
-        tokens_N = num_words_N + words.num_chars_N - words.word_chars_N - blanks_N
+        tokens_N = num_words_N + punctuation_words(values, offsets_N1, words.found)
         signals = {
             "median_word_length": median_chars(words.word_chars_W, words.word_offsets_N1),
             "star_bullet_line_fraction": counts[:, BULLET_LINES] / np.maximum(counts[:, LINES], 1),

@@ -1,5 +1,6 @@
 """Published line and document heuristics, in plain Python; white space is that of ASCII, lines end at a line feed."""
 
+import itertools
 import re
 import statistics
 import unicodedata
@@ -144,10 +145,23 @@ def gopher_variants(text: str, stop_words: tuple[str, ...]) -> dict[str, float]:
     found = [word for _, word in words(text)]
     lines = text.split("\n")
     lines = [line.strip(SPACE) for line in (lines if lines[-1] else lines[:-1])]
-    others = len(text) - sum(map(len, found)) - sum(c in SPACE + "\n" for c in text)
     return {
         "median_word_length": statistics.median(map(len, found)) if found else 0,
         "star_bullet_line_fraction": sum(line.startswith(("*", "-")) for line in lines) / max(len(lines), 1),
         "stop_word_occurrences": sum(lowered(word) in stop_words for word in found),
-        "alpha_token_fraction": sum(map(has_letter, found)) / max(len(found) + others, 1),
+        "alpha_token_fraction": sum(map(has_letter, found)) / max(len(found) + punctuation_words(text), 1),
     }
+
+
+def punctuation_words(text: str) -> int:
+    """Returns how many words punctuation makes: runs of one character, but not one alone between words, `-` and `/` aside."""
+    found = words(text)
+    bounds = [(0, 0), *((at, at + len(word)) for at, word in found), (len(text), len(text))]
+    total = 0
+    for index, ((_, low), (high, _)) in enumerate(itertools.pairwise(bounds)):
+        gap = text[low:high]
+        if len(gap) == 1 and 0 < index < len(found):
+            total += gap in "-/"
+        else:
+            total += sum(character not in SPACE + "\n" for character, _ in itertools.groupby(gap))
+    return total

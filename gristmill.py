@@ -8,19 +8,23 @@
     run.documents.to_table()                        # kept text, as an Arrow dataset
     run.sql("SELECT state, count(*) FROM decisions GROUP BY state")
     gristmill.open_shards(run.store.uri)            # training rows, by memory map
+    gristmill.deduplicate(texts).kept_N             # which of the texts in an Arrow array stay, without a run
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from curation.dedup.in_memory import Duplicates
     from pipelines.run_plan import RunPlan
     from pipelines.rundir import Run
     from trainer.shards import Shards
 
-__all__ = ["FirstRow", "first_rows", "init", "open_run", "open_shards", "plan", "run"]
+__all__ = ["FirstRow", "deduplicate", "first_rows", "init", "open_run", "open_shards", "plan", "run"]
 
 SHOWN_TOKENS = 48
 SHOWN_ROWS = 3
@@ -80,6 +84,22 @@ def init(files: Sequence[str], *, folder: str | Path = ".") -> str:
     from pipelines.proposing import propose_spec  # noqa: PLC0415
 
     return propose_spec(tuple(files), folder=Path(folder)).spec
+
+
+def deduplicate(
+    texts: "pa.Array | pa.ChunkedArray",
+    *,
+    min_jaccard: float = 0.7,
+    rule: Literal["earlier", "component"] = "earlier",
+) -> "Duplicates":
+    """Returns which of the texts in an Arrow string array stay; `curation.dedup.in_memory` has further settings.
+
+    Raises:
+        TypeError: `texts` are not strings.
+    """
+    from curation.dedup.in_memory import deduplicate as deduplicated  # noqa: PLC0415
+
+    return deduplicated(texts, min_jaccard=min_jaccard, rule=rule)
 
 
 def open_run(path: str | Path) -> "Run":

@@ -12,7 +12,8 @@ from pipelines.proposing import propose_spec
 
 
 def test_the_public_names_are_these():
-    assert gristmill.__all__ == ["FirstRow", "first_rows", "init", "open_run", "open_shards", "plan", "run"]
+    names = ["FirstRow", "deduplicate", "first_rows", "init", "open_run", "open_shards", "plan", "run"]
+    assert gristmill.__all__ == names
 
 
 def test_importing_it_imports_nothing_heavy(repository: Path):

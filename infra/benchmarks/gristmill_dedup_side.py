@@ -1,6 +1,7 @@
-"""Our deduplication of JSONL, `gristmill dedup --drop`; prints one JSON object.
+"""Our deduplication, of texts in memory and of JSONL to JSONL; prints one JSON object.
 
-Usage: python gristmill_dedup_side.py FOLDER. Reads FOLDER/texts/*.jsonl, writes FOLDER/kept.jsonl. The job runs in this
+Usage: python gristmill_dedup_side.py FOLDER. Reads FOLDER/texts/*.jsonl, writes FOLDER/kept.jsonl: `all` is
+`gristmill dedup --drop`. `in_memory` is `gristmill.deduplicate` of the same texts as an Arrow array. Both in this
 process on one thread, after a warm-up on two texts. Times are CPU seconds (user and system, children too).
 """
 
@@ -10,6 +11,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+
+import gristmill
 from pipelines.dedup_files import Request, dedup_files, dedup_job
 from pipelines.progress import silent
 from pipelines.spec import RunnerSpec
@@ -24,6 +28,11 @@ def run(folder: Path) -> dict[str, int]:
     return dedup_files(request, spec, progress=silent()).counts
 
 
+def cpu_seconds() -> float:
+    """Returns user and system time of the process, its threads and its finished children."""
+    return sum(os.times()[:4])
+
+
 def main() -> None:
     """Warms up, then runs over FOLDER."""
     folder = Path(sys.argv[1])
@@ -31,14 +40,18 @@ def main() -> None:
     (warm / "texts").mkdir(parents=True)
     (warm / "texts" / "texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in WARM_UP_TEXTS))
     run(warm)
-    before = sum(os.times()[:4])
+    gristmill.deduplicate(pa.array(WARM_UP_TEXTS, pa.large_string()))
+    start = cpu_seconds()
     counts = run(folder)
-    cpu_seconds = {"all": sum(os.times()[:4]) - before}
+    seconds = {"all": cpu_seconds() - start}
     (source,) = (folder / "texts").glob("*.jsonl")
     with source.open(encoding="utf-8") as lines:
-        num_bytes = sum(len(json.loads(line)["text"].encode()) for line in lines)
-    found = {"bytes": num_bytes, "documents": counts["read"], "kept": counts["kept"], "cpu_seconds": cpu_seconds}
-    json.dump(found, sys.stdout)
+        texts = pa.array((json.loads(line)["text"] for line in lines), pa.large_string())
+    start = cpu_seconds()
+    kept = int(gristmill.deduplicate(texts).kept_N.sum())
+    seconds["in_memory"] = cpu_seconds() - start
+    found = {"bytes": texts.buffers()[2].size, "documents": counts["read"], "kept": counts["kept"]}
+    json.dump(found | {"kept_in_memory": kept, "cpu_seconds": seconds}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ def _removals(  # type: ignore[no-untyped-def]
 @kernel
 def _line_rule(values, left, right, phrase_H, min_words, max_word_chars):  # type: ignore[no-untyped-def]
     """Returns the rule that removes the line whose stripped text is values[left:right], end marks aside, or KEEP."""
-    if np.int64(right - left) > max_word_chars and _longest_word(values, left, right) > max_word_chars:
+    if _has_longer_word(values, left, right, np.uint64(max_word_chars)):
         return np.int64(LONG_WORD)
     if _fewer_words(values, left, right, min_words):
         return np.int64(FEW_WORDS)
@@ -166,16 +166,25 @@ def _line_rule(values, left, right, phrase_H, min_words, max_word_chars):  # typ
 
 
 @kernel
-def _longest_word(values, left, right):  # type: ignore[no-untyped-def]
-    """Returns the code points of the longest run without white space."""
-    longest = np.int64(0)
+def _has_longer_word(values, left, right, max_chars):  # type: ignore[no-untyped-def]
+    """Returns whether a run without white space has more than `max_chars` code points.
+
+    Looks backwards from the byte where such a run would have to reach, so at most words a few bytes in `max_chars`.
+    """
     start = left
-    for i in range(left, right + ONE):
-        if i == right or is_space(values[i]):
-            if np.int64(i - start) > longest:
-                longest = max(longest, np.int64(num_characters(values, start, i)))
-            start = i + ONE
-    return longest
+    while start + max_chars < right:
+        at = start + max_chars
+        while at > start and not is_space(values[at]):
+            at -= ONE
+        if at == start and not is_space(values[at]):
+            stop = start
+            while stop < right and not is_space(values[stop]):
+                stop += ONE
+            if num_characters(values, start, stop) > max_chars:
+                return True
+            at = stop
+        start = at + ONE
+    return False
 
 
 @kernel

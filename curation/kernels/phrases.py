@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.kernels import kernel
-from curation.kernels.vector import lowest_bit, mask_of_byte
+from curation.kernels.vector import lowest_bit, mask_of_pairs
 from curation.kernels.words import Bytes, Counts, check_documents
 
 COMMON_FIRST = " etaoinsrhldcumfpgwybvkxjqz"
@@ -19,6 +19,7 @@ COMMON_FIRST = " etaoinsrhldcumfpgwybvkxjqz"
 
 Z, ONE, SIX, BLOCK = (np.uint64(n) for n in (0, 1, 6, 64))
 CASE = np.uint8(0x20)
+LANES = 8
 
 
 class Hits(NamedTuple):
@@ -35,10 +36,12 @@ class Hits(NamedTuple):
 class _Search(NamedTuple):
     text: Bytes
     text_offsets_P1: Counts
-    pair_A2: Bytes
-    phrase_offsets_A1: Counts
-    phrase_P: Counts  # by pair
-    shift_P: Counts  # from the start of the phrase to its pair
+    pair_G2: NDArray[np.uint64]
+    """First and second bytes of up to eight pairs, in lanes of 8 bits, with `| 0x20` on each; by groups of pairs."""
+    group_P: Counts
+    """The group that has the phrase's pair."""
+    shift_P: Counts
+    """Where the pair begins in the phrase."""
 
 
 def phrase_hits(values: Bytes, offsets_N1: Counts, phrases: tuple[str, ...]) -> Hits:
@@ -65,27 +68,37 @@ def _search_of(phrases: tuple[str, ...]) -> _Search:
     for phrase in phrases:
         if len(phrase) < 2 or not phrase.isascii() or phrase != phrase.lower():
             raise ValueError(f"phrases: expected two or more ASCII characters without capitals, found {phrase!r}")
-    by_pair: dict[str, list[tuple[int, int]]] = {}
-    for index, phrase in enumerate(phrases):
-        shift = min(range(len(phrase) - 1), key=lambda i, text=phrase: _cost(text[i : i + 2], by_pair))  # type: ignore[misc]
-        by_pair.setdefault(phrase[shift : shift + 2], []).append((index, shift))
-    members = [member for group in by_pair.values() for member in group]
+    pairs: dict[bytes, int] = {}
+    shift_P, group_P = [], []
+    for phrase in phrases:
+        text = phrase.encode()
+        shift = min(range(len(text) - 1), key=lambda i, text=text: _cost(text[i : i + 2], pairs))  # type: ignore[misc]
+        shift_P.append(shift)
+        group_P.append(pairs.setdefault(text[shift : shift + 2], len(pairs)) // LANES)
+    groups = [tuple(pairs)[at : at + LANES] for at in range(0, len(pairs), LANES)]
     return _Search(
         text=np.frombuffer("".join(phrases).encode(), dtype=np.uint8),
         text_offsets_P1=np.cumsum([0, *map(len, phrases)], dtype=np.int64),
-        pair_A2=np.array([list(pair.encode()) for pair in by_pair], dtype=np.uint8).reshape(-1, 2),
-        phrase_offsets_A1=np.cumsum([0, *map(len, by_pair.values())], dtype=np.int64),
-        phrase_P=np.array([index for index, _ in members], dtype=np.int64),
-        shift_P=np.array([shift for _, shift in members], dtype=np.int64),
+        pair_G2=np.array(list(map(_lanes, groups)), dtype=np.uint64).reshape(-1, 2),
+        group_P=np.array(group_P, dtype=np.int64),
+        shift_P=np.array(shift_P, dtype=np.int64),
     )
 
 
-def _cost(pair: str, taken: dict[str, list[tuple[int, int]]]) -> int:
-    return 0 if pair in taken else 1 + sum(len(COMMON_FIRST) - COMMON_FIRST.find(c) for c in pair if c in COMMON_FIRST)
+def _cost(pair: bytes, taken: dict[bytes, int]) -> int:
+    letters = (COMMON_FIRST.find(chr(byte)) for byte in pair)
+    return 0 if pair in taken else 1 + sum(len(COMMON_FIRST) - place for place in letters if place >= 0)
+
+
+def _lanes(group: tuple[bytes, ...]) -> tuple[int, int]:
+    """Returns the pairs' first and second bytes in lanes; the first pair fills the lanes that are left."""
+    full = (*group, *[group[0]] * (LANES - len(group)))
+    first, second = (int.from_bytes(bytes(pair[i] | int(CASE) for pair in full), "little") for i in (0, 1))
+    return first, second
 
 
 @kernel
-def _find(values, offsets_N1, text, text_offsets_P1, pair_A2, phrase_offsets_A1, phrase_P, shift_P):  # type: ignore[no-untyped-def]
+def _find(values, offsets_N1, text, text_offsets_P1, pair_G2, group_P, shift_P):  # type: ignore[no-untyped-def]
     position_H = np.empty(1024, dtype=np.int64)
     phrase_H = np.empty(1024, dtype=np.int64)
     hit_offsets_N1 = np.zeros(offsets_N1.size, dtype=np.int64)
@@ -100,33 +113,23 @@ def _find(values, offsets_N1, text, text_offsets_P1, pair_A2, phrase_offsets_A1,
                 tail[:] = 0
                 tail[: end - at] = values[at:end]
                 source, index = tail, Z
-            for a in range(np.uint64(pair_A2.shape[0])):
-                bits = _mask_of_letter(source, index, pair_A2[a, 0])
-                bits &= _mask_of_letter(source, index + ONE, pair_A2[a, 1])
+            for g in range(np.uint64(pair_G2.shape[0])):
+                bits = mask_of_pairs(source, index, pair_G2[g, 0], pair_G2[g, 1])
                 while bits:
                     position = at - begin + lowest_bit(bits)
                     bits &= bits - ONE
-                    for m in range(np.uint64(phrase_offsets_A1[a]), np.uint64(phrase_offsets_A1[a + ONE])):
-                        phrase = np.uint64(phrase_P[m])
-                        words = text[text_offsets_P1[phrase] : text_offsets_P1[phrase + ONE]]
-                        if _is_at(values, begin, end, position, np.uint64(shift_P[m]), words):
+                    for p in range(np.uint64(shift_P.size)):
+                        words = text[text_offsets_P1[p] : text_offsets_P1[p + ONE]]
+                        shift = np.uint64(shift_P[p])
+                        if group_P[p] == np.int64(g) and _is_at(values, begin, end, position, shift, words):
                             if found == np.uint64(position_H.size):
                                 position_H, phrase_H = _doubled(position_H), _doubled(phrase_H)
-                            position_H[found] = np.int64(position - np.uint64(shift_P[m]))
-                            phrase_H[found] = np.int64(phrase)
+                            position_H[found] = np.int64(position - shift)
+                            phrase_H[found] = np.int64(p)
                             found += ONE
             at += BLOCK
         hit_offsets_N1[n + ONE] = np.int64(found)
     return position_H[:found], phrase_H[:found], hit_offsets_N1
-
-
-@kernel
-def _mask_of_letter(source, index, lower):  # type: ignore[no-untyped-def]
-    """Returns the bits of a byte given in lower case; those of a letter in either case."""
-    bits = mask_of_byte(source, index, lower)
-    if lower >= np.uint8(97) and lower <= np.uint8(122):
-        bits |= mask_of_byte(source, index, np.uint8(lower ^ CASE))
-    return bits
 
 
 @kernel

@@ -59,6 +59,14 @@ def prefetch(source: Floats, index: np.uint64) -> None:
     """See `curation.kernels.vector.prefetch`: it changes no result."""
 
 
+def mask_of_pairs(source: Bytes, index: np.uint64, firsts: np.uint64, seconds: np.uint64) -> np.uint64:
+    """See `curation.kernels.vector.mask_of_pairs`."""
+    lowered = source[int(index) : int(index) + 65] | 0x20
+    pairs = zip(int(firsts).to_bytes(8, "little"), int(seconds).to_bytes(8, "little"), strict=True)
+    is_pair = [(lowered[:-1] == first) & (lowered[1:] == second) for first, second in pairs]
+    return _mask(np.any(is_pair, axis=0))
+
+
 def load_u64(source: Bytes, index: np.uint64) -> np.uint64:
     """See `curation.kernels.vector.load_u64`."""
     return np.uint64(int.from_bytes(source[int(index) : int(index) + 8].tobytes(), "little"))

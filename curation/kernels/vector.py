@@ -91,6 +91,32 @@ def _byte_mask_ir(typing_context, source, index, byte):  # type: ignore[no-untyp
 
 
 @intrinsic
+def _pairs_mask_ir(typing_context, source, index, firsts, seconds):  # type: ignore[no-untyped-def]
+    signature = types.uint64(source, types.uint64, types.uint64, types.uint64)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        pointer = _address(context, builder, signature, args, 0, 1)
+        after = builder.gep(pointer, [ir.Constant(I64, 1)])
+        lowered = [
+            builder.or_(builder.load(builder.bitcast(at, BYTES.as_pointer()), align=1), _splat(0x20))
+            for at in (pointer, after)
+        ]
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), BLOCK), [0] * BLOCK)
+        undefined, found = ir.Constant(BYTES, ir.Undefined), None
+        for lane in range(8):
+            is_here = []
+            for block, packed in zip(lowered, args[2:], strict=True):
+                byte = builder.trunc(builder.lshr(packed, ir.Constant(I64, 8 * lane)), I8)
+                one = builder.insert_element(undefined, byte, ir.Constant(ir.IntType(32), 0))
+                is_here.append(builder.icmp_unsigned("==", block, builder.shuffle_vector(one, undefined, zeros)))
+            pair = builder.and_(*is_here)
+            found = pair if found is None else builder.or_(found, pair)
+        return builder.bitcast(found, I64)
+
+    return signature, codegen
+
+
+@intrinsic
 def _load_ir(typing_context, source, index):  # type: ignore[no-untyped-def]
     signature = types.uint64(source, types.uint64)
 
@@ -251,6 +277,16 @@ def _add_1(target, target_index, source, index):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _mask_of_pairs(source, index, firsts, seconds):  # type: ignore[no-untyped-def]
+    """Returns uint64: bit i is set where source[index + i] and the byte after it are one of eight pairs.
+
+    Lane c (8 bits) of `firsts` and of `seconds` is a pair; bytes are compared after `| 0x20`, so in either case.
+    """
+    source[index], source[index + np.uint64(64)]
+    return _pairs_mask_ir(source, index, firsts, seconds)  # type: ignore[call-arg]
+
+
+@kernel
 def _load_u64(source, index):  # type: ignore[no-untyped-def]
     """Returns eight bytes from `index` as a little-endian uint64."""
     source[index], source[index + np.uint64(7)]
@@ -285,6 +321,9 @@ first_bytes: Callable[[Bytes, np.uint64, np.uint64], tuple[np.uint64, ...]] = (
 add_8: Callable[[Floats, np.uint64, Bytes | Floats, np.uint64], None] = _add_8 if _JIT else plain.add_8
 add_1: Callable[[Floats, np.uint64, Bytes | Floats, np.uint64], None] = _add_1 if _JIT else plain.add_1
 prefetch: Callable[[Floats, np.uint64], None] = _prefetch if _JIT else plain.prefetch
+mask_of_pairs: Callable[[Bytes, np.uint64, np.uint64, np.uint64], np.uint64] = (
+    _mask_of_pairs if _JIT else plain.mask_of_pairs
+)
 load_u64: Callable[[Bytes, np.uint64], np.uint64] = _load_u64 if _JIT else plain.load_u64
 multiply: Callable[[np.uint64, np.uint64], np.uint64] = _multiply if _JIT else plain.multiply
 count_bits: Callable[[np.uint64], np.uint64] = _count_bits if _JIT else plain.count_bits

@@ -12,7 +12,7 @@ from numba.core.dispatcher import Dispatcher
 
 import curation.kernels
 from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, scoped_hashes
-from curation.kernels.byte_classes import class_counts, lanes_of
+from curation.kernels.byte_classes import byte_counts, class_counts, lanes_of
 from curation.kernels.c4 import c4_removals, sentence_counts
 from curation.kernels.characters import CHARS
 from curation.kernels.code_points import marks_table
@@ -103,6 +103,7 @@ def _warm_heuristics(values: Bytes, offsets_N1: Counts, found: WordArrays) -> No
     line_counts(values, offsets_N1, found, marks=marks, short_chars=30)
     sentence_counts(values, offsets_N1, found, marks=marks, closing=marks)
     class_counts(values, offsets_N1, lanes_of(b"a"))
+    byte_counts(values, offsets_N1, ord("a"))
     few_N = np.full(1, 3, dtype=np.int64)
     removals = c4_removals(
         values, offsets_N1, found, hits, end_marks=marks, any_end=False, min_words_N=few_N, max_word_chars=1000

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from curation.kernels.byte_classes import class_counts, lanes_of
+from curation.kernels.byte_classes import byte_counts
 from curation.kernels.c4 import sentence_counts
 from curation.kernels.code_points import marks_table
 from curation.kernels.line_statistics import THIRD_LONGEST, line_counts
@@ -42,7 +42,7 @@ class C4:
         marks, closing = marks_table(SENTENCE_ENDS), marks_table(CLOSING)
         sentences_N = sentence_counts(values, offsets_N1, words.found, marks=marks, closing=closing)
         hits = phrase_hits(values, offsets_N1, ("lorem ipsum",))
-        curly_N = class_counts(values, offsets_N1, lanes_of(b"{"))[:, 0]
+        curly_N = byte_counts(values, offsets_N1, ord("{"))
         measured = zip(NAMES, (sentences_N, np.diff(hits.offsets_N1), curly_N), strict=True)
         return add_signals(batch, {name: counts.astype(np.float64) for name, counts in measured})
 

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from scaling_page import page as scaling_page
+
 from pipelines.spec_schema import markdown_reference
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -10,7 +12,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 def pages() -> dict[Path, str]:
     """Returns each generated page and what it should hold."""
-    return {DOCS / "spec.md": markdown_reference()}
+    return {DOCS / "spec.md": markdown_reference(), DOCS / "scaling.md": scaling_page()}
 
 
 def main() -> int:

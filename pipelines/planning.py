@@ -61,6 +61,8 @@ class Forecast:
     in_review: int
     duplicates: tuple[int, int]
     kept: tuple[int, int]
+    text_bytes: int
+    shingles_per_document: float
     tokens: int | None
     cpu_seconds: dict[str, float]
     kernel_seconds: float
@@ -253,6 +255,8 @@ def _scaled_up(plan: RunPlan, sampled: _Sampled, fixed: _Fixed, *, kernels: floa
         in_review=round(review),
         duplicates=duplicates,
         kept=(max(left - duplicates[1], 0), left - duplicates[0]),
+        text_bytes=round(sum(weights[source] * size for source, size in found.text)),
+        shingles_per_document=found.shingles,
         tokens=round(sum(tokens.values()) * by_tokens) if spec.shards is not None else None,
         cpu_seconds=cpu,
         kernel_seconds=kernels,
@@ -272,6 +276,7 @@ class _Found:
     failed: list[tuple[str, str, int]]  # source, rule, documents
     dead: list[tuple[str, int]]
     tokens: list[tuple[str, int]]
+    text: list[tuple[str, int]]  # source, bytes of text
     shingles: float
 
     def weighed(self, weights: Mapping[str, float], chosen: Callable[[str, str], bool]) -> float:
@@ -285,6 +290,7 @@ def _found(sampled: _Sampled) -> _Found:
         "failed": "SELECT source, f.rule, count(*) FROM (SELECT source, unnest(failed) AS f FROM decisions) "
         "GROUP BY ALL ORDER BY ALL",
         "dead": "SELECT source, sum(count)::BIGINT FROM accounts WHERE kind = 'dead_letter' GROUP BY 1 ORDER BY 1",
+        "text": "SELECT source, coalesce(sum(strlen(text)), 0)::BIGINT FROM measured GROUP BY 1 ORDER BY 1",
         "tokens": "SELECT source, sum(num_tokens + 1)::BIGINT FROM tokens GROUP BY 1 ORDER BY 1",
     }
     with sampled.run.connect() as connection:

@@ -1,7 +1,7 @@
 """What a run of N documents takes, by arithmetic: bytes per document of everything that grows with N.
 
 `gristmill plan` and docs/scaling.md use the same functions. Sizes follow from the formats and array types of the code,
-and a test compares them with what runs write.
+and a test compares them with what a run writes.
 """
 
 from dataclasses import dataclass
@@ -9,19 +9,9 @@ from dataclasses import dataclass
 from pipelines.linking import ENTRY_BYTES, SHUFFLE_COPIES, Keys
 from pipelines.spec import NearSpec
 
-ID_BYTES = 16
-DRIVER_ARRAYS: dict[str, int] = {
-    "ids": ID_BYTES,
-    "text hashes, while exact copies are found": ID_BYTES,
-    "state by the gates": 1,
-    "order of survivors": 8,
-    "first document of the same text": 8,
-    "outcome, kind of link": 2,
-    "similarity of the deciding link": 8,
-    "survivor": 8,
-    "cluster": 8,
-}
-"""Bytes per document that the driver holds while links become decisions (`roster`, `clustering`)."""
+DRIVER_BYTES = 158
+"""Bytes per document that a driver holds at its peak, while links become survivors: 3,017 MiB for 20 million documents
+(measured, infra/benchmarks/results/memory.json)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,5 +59,5 @@ class Footprint:
 
     @property
     def driver_bytes(self) -> int:
-        """Whole-run arrays on the driver."""
-        return self.num_documents * sum(DRIVER_ARRAYS.values())
+        """Whole-run arrays on the driver, links and what finding survivors takes."""
+        return self.num_documents * DRIVER_BYTES

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.kernels import borrowing, kernel
+from curation.kernels import borrowing, inlined, kernel
 from curation.kernels.fasttext_dictionary import ABSENT, WordTable, find_word, fnv_bytes
 from curation.kernels.fasttext_rows import CHUNK, Rows, Settings, add_buckets, add_rows, ngrams
 from curation.kernels.vector import (
@@ -47,8 +47,8 @@ WORD_NGRAM_FACTOR, SIGN_BITS = np.uint64(116049371), np.uint64(0xFFFFFFFF0000000
 MIX = tuple(
     np.uint64(value) for value in (0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3)
 )
-ROWS, FNV = np.uint64(4), np.uint64(5)
-"""Where a cache entry has its number of rows and its hash, in uint64; before them is the word."""
+ROWS, FNV, ROW = np.uint64(4), np.uint64(5), np.uint64(6)
+"""Where a cache entry has its number of rows, its hash, and its row if there is no vector, in uint64."""
 VECTOR = np.uint64(12)
 """Where it has its vector, in float32."""
 AHEAD, AHEAD_MASK = np.uint64(32), np.uint64(31)
@@ -72,15 +72,18 @@ class Encoder(NamedTuple):
 class Cache(NamedTuple):
     """Vectors of words met before: S entries and one more for words that are not kept, as two views of one memory.
 
-    One thread at a time may use it, with one encoder only.
+    An entry has the word's bytes, its number of rows, its hash with the flag of a label, and its vector; or, if the
+    model has no n-grams of characters, the one row there may be, which is smaller. One thread at a time may use
+    it, with one encoder only.
     """
 
     u64_SK: NDArray[np.uint64]
     f32: Floats
 
 
-def new_cache(dim: int, *, num_bytes: int) -> Cache:
+def new_cache(encoder: Encoder, *, num_bytes: int) -> Cache:
     """Returns an empty cache of about `num_bytes` at most; it has one entry at least."""
+    dim = int(encoder.settings.dim) if encoder.settings.max_chars else 0
     width = 4 * (int(VECTOR) + -(-dim // LANES) * LANES)
     width += -width % 64
     num_entries = 1 << max(0, (num_bytes // width).bit_length() - 1)
@@ -134,7 +137,7 @@ def _documents(  # type: ignore[no-untyped-def]
     num_rows_N,
 ):
     sum_V = np.empty((settings.dim + LANE_COUNT - ONE) // LANE_COUNT * LANE_COUNT, dtype=np.float32)
-    bucket_G = np.empty(CHUNK, dtype=np.uint32)
+    row_G = np.empty(CHUNK, dtype=np.uint32)
     entry_A = np.empty(AHEAD, dtype=np.uint64)
     for n in range(np.uint64(offsets_N1.size - 1)):
         begin = np.uint64(offsets_N1[n])
@@ -156,7 +159,7 @@ def _documents(  # type: ignore[no-untyped-def]
             cache_u64,
             cache_f32,
             sum_V,
-            bucket_G,
+            row_G,
             entry_A,
         )
         num_rows_N[n] = np.int64(num_rows)
@@ -213,14 +216,14 @@ def _sum(  # type: ignore[no-untyped-def]
     cache_u64,
     cache_f32,
     sum_V,
-    bucket_G,
+    row_G,
     entry_A,
 ):
     """Adds all rows of a document to the sum; returns how many."""
     stride = np.uint64(cache_u64.shape[1]) << ONE
     not_kept = np.uint64(cache_u64.shape[0] - 1)
     width = np.uint64(sum_V.size)
-    num_rows, num_hashes = Z, Z
+    num_rows, num_hashes, num_listed = Z, Z, Z
     for t in range(num_tokens):
         if t & AHEAD_MASK == Z:
             for ahead in range(t, min(t + AHEAD, num_tokens)):
@@ -240,7 +243,7 @@ def _sum(  # type: ignore[no-untyped-def]
             entry = entry if size <= KEY_SIZE else not_kept
             cache_u64[entry, Z], cache_u64[entry, ONE] = k0, k1
             cache_u64[entry, TWO], cache_u64[entry, THREE] = k2, k3
-            cache_u64[entry, ROWS], cache_u64[entry, FNV] = _word(
+            rows, fnv, row = _word(
                 text,
                 begin,
                 size,
@@ -254,23 +257,34 @@ def _sum(  # type: ignore[no-untyped-def]
                 norm_R,
                 cache_f32,
                 entry * stride + VECTOR,
-                bucket_G,
+                row_G,
             )
-        for d in range(Z, width, LANE_COUNT):
-            add_8(sum_V, np.uint64(d), cache_f32, entry * stride + VECTOR + d)
+            cache_u64[entry, ROWS], cache_u64[entry, FNV] = rows, fnv
+            if not settings.max_chars:
+                cache_u64[entry, ROW] = row
+        if settings.max_chars:
+            for d in range(Z, width, LANE_COUNT):
+                add_8(sum_V, np.uint64(d), cache_f32, entry * stride + VECTOR + d)
+        else:
+            row_G[num_listed] = np.uint32(cache_u64[entry, ROW])
+            num_listed += cache_u64[entry, ROWS]
+            if num_listed == np.uint64(CHUNK):
+                add_rows(row_G, num_listed, Z, settings, stored, centroids, norm_R, sum_V, Z)
+                num_listed = Z
         num_rows += cache_u64[entry, ROWS]
         fnv = cache_u64[entry, FNV]
         bounds_2T[0, num_hashes] = np.uint32(fnv)  # takes the place of a start that was read
         num_hashes += ONE - (fnv >> THIRTY_TWO)
         if k0 == END_OF_LINE and size == FOUR:
             break
+    add_rows(row_G, num_listed, Z, settings, stored, centroids, norm_R, sum_V, Z)
     if settings.word_ngrams > ONE:
         hash_T = bounds_2T[0, :num_hashes]
-        num_rows += _word_ngrams(hash_T, settings, kept_B, stored, centroids, norm_R, sum_V, bucket_G)
+        num_rows += _word_ngrams(hash_T, settings, kept_B, stored, centroids, norm_R, sum_V, row_G)
     return num_rows
 
 
-@borrowing
+@inlined
 def _word(  # type: ignore[no-untyped-def]
     text,
     begin,
@@ -285,34 +299,36 @@ def _word(  # type: ignore[no-untyped-def]
     norm_R,
     target,
     at,
-    bucket_G,
+    row_G,
 ):
-    """Writes the vector of one word to `target` from index `at`; returns (rows, hash with the flag of a label)."""
-    for d in range(at, at + settings.dim):
-        target[d] = 0
+    """Returns (number of rows, hash with the flag of a label, its own row if it has one) of one word.
+
+    If there are n-grams of characters, also writes the word's vector to `target` from index `at`.
+    """
     fnv = fnv_bytes(text, begin, begin + size)
     entry = find_word(data, word_E3, slot_offsets_S1, text, begin, size, fnv)
     is_label = entry >= settings.num_words and entry != ABSENT
     if entry == ABSENT and size > EIGHT:
         is_label = load_u64(text, begin) == LABEL and text[begin + EIGHT] == LABEL_END
-    num_rows = Z
-    if entry < settings.num_words:
-        bucket_G[0] = np.uint32(entry)
-        add_rows(bucket_G, ONE, Z, settings, stored, centroids, norm_R, target, at)
-        num_rows += ONE
+    num_rows = np.uint64(entry < settings.num_words)
+    if settings.max_chars:
+        for d in range(at, at + settings.dim):
+            target[d] = 0
+        row_G[0] = np.uint32(entry)
+        add_rows(row_G, num_rows, Z, settings, stored, centroids, norm_R, target, at)
     is_line_end = size == FOUR and first_bytes(text, begin, size)[0] == END_OF_LINE
     if settings.max_chars and not is_label and not is_line_end:
         text[begin - ONE], text[begin + size] = LESS, GREATER
         first, end = begin - ONE, begin + size + ONE
         i = first
         while i < end:
-            i, count = ngrams(text, i, first, end, settings, bucket_G)
-            num_rows += add_buckets(bucket_G, count, settings, kept_B, stored, centroids, norm_R, target, at)
-    return num_rows, np.uint64(fnv) | (IS_LABEL if is_label else Z)
+            i, count = ngrams(text, i, first, end, settings, row_G)
+            num_rows += add_buckets(row_G, count, settings, kept_B, stored, centroids, norm_R, target, at)
+    return num_rows, np.uint64(fnv) | (IS_LABEL if is_label else Z), entry
 
 
 @borrowing
-def _word_ngrams(hash_T, settings, kept_B, stored, centroids, norm_R, target, bucket_G):  # type: ignore[no-untyped-def]
+def _word_ngrams(hash_T, settings, kept_B, stored, centroids, norm_R, target, row_G):  # type: ignore[no-untyped-def]
     """Adds the rows of n-grams of two and more words to the sum; returns how many."""
     num_rows, count = Z, Z
     num_hashes = np.uint64(hash_T.size)
@@ -320,12 +336,12 @@ def _word_ngrams(hash_T, settings, kept_B, stored, centroids, norm_R, target, bu
         mixed = _signed(hash_T[i])
         for j in range(i + ONE, min(num_hashes, i + settings.word_ngrams)):
             mixed = mixed * WORD_NGRAM_FACTOR + _signed(hash_T[j])
-            bucket_G[count] = np.uint32(mixed % settings.num_buckets)
+            row_G[count] = np.uint32(mixed % settings.num_buckets)
             count += ONE
             if count == np.uint64(CHUNK):
-                num_rows += add_buckets(bucket_G, count, settings, kept_B, stored, centroids, norm_R, target, Z)
+                num_rows += add_buckets(row_G, count, settings, kept_B, stored, centroids, norm_R, target, Z)
                 count = Z
-    return num_rows + add_buckets(bucket_G, count, settings, kept_B, stored, centroids, norm_R, target, Z)
+    return num_rows + add_buckets(row_G, count, settings, kept_B, stored, centroids, norm_R, target, Z)
 
 
 @borrowing

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.kernels import borrowing, kernel
+from curation.kernels import borrowing, inlined, kernel
 from curation.kernels.vector import count_bits
 
 Bytes = NDArray[np.uint8]
@@ -44,7 +44,7 @@ class WordTable(NamedTuple):
 
     data: Bytes
     word_E3: NDArray[np.uint64]
-    """First byte in `data`, bytes, and entry of each word."""
+    """Of each word: bytes (high half) and hash, first byte in `data`, entry."""
     slot_offsets_S1: NDArray[np.uint32]
 
 
@@ -66,16 +66,20 @@ def word_table(data: Bytes, start_E: NDArray[np.uint64], size_E: NDArray[np.uint
     """Returns a table of words that lie in `data`.
 
     Raises:
-        ValueError: more than MAX_PER_SLOT words share a slot.
+        ValueError: more than MAX_PER_SLOT words share a slot, or a word has 2^32 bytes or more.
     """
+    if size_E.max(initial=np.uint64(0)) >= 2**32:
+        raise ValueError(f"expected words of fewer than 2^32 bytes, found {size_E.max()}")
     num_slots = 1 << min(31, int(2 * start_E.size).bit_length())
-    slot_E = np.empty(start_E.size, dtype=np.uint32)
-    _slots(data, start_E, size_E, np.uint32(num_slots - 1), slot_E)
+    hash_E = np.empty(start_E.size, dtype=np.uint32)
+    _hashes(data, start_E, size_E, hash_E)
+    slot_E = (hash_E ^ hash_E >> np.uint32(16)) & np.uint32(num_slots - 1)
     counts_S = np.bincount(slot_E, minlength=num_slots)
     if counts_S.max(initial=0) > MAX_PER_SLOT:
         raise ValueError(f"expected at most {MAX_PER_SLOT} words in a slot, found {counts_S.max()}")
     order_E = np.argsort(slot_E, kind="stable")
-    word_E3 = np.stack([start_E, size_E, np.arange(start_E.size, dtype=np.uint64)], axis=1)[order_E]
+    tag_E = size_E << HALF | hash_E.astype(np.uint64)
+    word_E3 = np.stack([tag_E, start_E, np.arange(start_E.size, dtype=np.uint64)], axis=1)[order_E]
     offsets_S1 = np.concatenate([[0], np.cumsum(counts_S)]).astype(np.uint32)
     return WordTable(data=data, word_E3=word_E3, slot_offsets_S1=offsets_S1)
 
@@ -108,24 +112,20 @@ def fnv_bytes(data, begin, end):  # type: ignore[no-untyped-def]
     return fnv
 
 
-@borrowing
-def _slot(fnv, mask):  # type: ignore[no-untyped-def]
-    return np.uint32(fnv ^ fnv >> np.uint32(16)) & mask
-
-
-@borrowing
+@inlined
 def find_word(data, word_E3, slot_offsets_S1, text, begin, size, fnv):  # type: ignore[no-untyped-def]
     """Returns the entry of the word text[begin : begin + size] with hash `fnv`, or ABSENT.
 
     Of equal words it is the last one, as in the library.
     """
-    slot = np.uint64(_slot(fnv, np.uint32(slot_offsets_S1.size - 2)))
+    slot = np.uint64(fnv ^ fnv >> np.uint32(16)) & np.uint64(slot_offsets_S1.size - 2)
     first, i = np.uint64(slot_offsets_S1[slot]), np.uint64(slot_offsets_S1[slot + ONE])
+    tag = size << HALF | np.uint64(fnv)
     found = ABSENT
     while i > first and found == ABSENT:
         i -= ONE
-        if word_E3[i, ONE] == size:
-            start = word_E3[i, Z]
+        if word_E3[i, Z] == tag:
+            start = word_E3[i, ONE]
             k = Z
             while k < size and data[start + k] == text[begin + k]:
                 k += ONE
@@ -134,7 +134,7 @@ def find_word(data, word_E3, slot_offsets_S1, text, begin, size, fnv):  # type: 
     return found
 
 
-@borrowing
+@inlined
 def keep_buckets(kept_B, bucket_G, count):  # type: ignore[no-untyped-def]
     """Puts the ranks of kept buckets in place of the first `count` buckets; returns how many there are."""
     left = Z
@@ -166,6 +166,6 @@ def _entries(data, at, start_E, size_E, count_E, kind_E):  # type: ignore[no-unt
 
 
 @kernel
-def _slots(data, start_E, size_E, mask, slot_E):  # type: ignore[no-untyped-def]
+def _hashes(data, start_E, size_E, hash_E):  # type: ignore[no-untyped-def]
     for e in range(np.uint64(start_E.size)):
-        slot_E[e] = _slot(fnv_bytes(data, start_E[e], start_E[e] + size_E[e]), mask)
+        hash_E[e] = fnv_bytes(data, start_E[e], start_E[e] + size_E[e])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.kernels import kernel
+from curation.kernels import borrowing, inlined, kernel
 
 Floats = NDArray[np.float32]
 Nodes = NDArray[np.int32]
@@ -84,41 +84,41 @@ def best_labels(vector_ND: Floats, labels: Labels, *, count: int) -> tuple[Nodes
     num_labels = labels.weight_DL.shape[1]
     size = (vector_ND.shape[0], min(count, num_labels))
     label_NK, score_NK = np.full(size, -1, dtype=np.int32), np.zeros(size, dtype=np.float64)
-    _best(vector_ND, labels, label_NK, score_NK)
+    _best(vector_ND, *labels, label_NK, score_NK)
     return label_NK, score_NK
 
 
 @kernel
-def _best(vector_ND, labels, label_NK, score_NK):  # type: ignore[no-untyped-def]
-    num_labels, most = labels.weight_DL.shape[1], label_NK.shape[1]
+def _best(vector_ND, weight_DL, loss, child_T2, sigmoid_S, label_NK, score_NK):  # type: ignore[no-untyped-def]
+    num_labels, most = weight_DL.shape[1], label_NK.shape[1]
     score_L = np.empty(num_labels, dtype=np.float32)
-    heap_score, heap_label = np.empty(most + 1, dtype=np.float32), np.empty(most + 1, dtype=np.int32)
-    stack_node, stack_score = np.empty(num_labels + 1, dtype=np.int32), np.empty(num_labels + 1, dtype=np.float32)
+    heap_score, heap_label = np.empty(most + 1, dtype=np.float64), np.empty(most + 1, dtype=np.int32)
+    stack_node, stack_score = np.empty(num_labels + 1, dtype=np.int32), np.empty(num_labels + 1, dtype=np.float64)
     for n in range(vector_ND.shape[0]):
         score_L[:] = 0
         for d in range(vector_ND.shape[1]):
-            _add_scaled(score_L, vector_ND[n, d], labels.weight_DL[d])
-        if labels.loss == HIERARCHICAL:
-            found = _descend(score_L, labels.child_T2, stack_node, stack_score, heap_score, heap_label, most)
+            _add_scaled(score_L, vector_ND[n, d], weight_DL[d])
+        if loss == HIERARCHICAL:
+            found = _descend(score_L, child_T2, stack_node, stack_score, heap_score, heap_label, most)
         else:
-            if labels.loss == SOFTMAX:
+            if loss == SOFTMAX:
                 _softmax(score_L)
             else:
-                _sigmoids(score_L, labels.sigmoid_S)
+                _sigmoids(score_L, sigmoid_S)
             found = _scan(score_L, heap_score, heap_label, most)
         for k in range(found):
             label_NK[n, found - 1 - k] = heap_label[0]
-            score_NK[n, found - 1 - k] = np.float64(np.exp(heap_score[0]))
+            score_NK[n, found - 1 - k] = heap_score[0] if loss == HIERARCHICAL else math.exp(heap_score[0])
             _pop(heap_score, heap_label, found - k)
 
 
-@kernel
+@inlined
 def _add_scaled(score_L, factor, weight_L):  # type: ignore[no-untyped-def]
     for label in range(score_L.size):
         score_L[label] += factor * weight_L[label]
 
 
-@kernel
+@borrowing
 def _softmax(score_L):  # type: ignore[no-untyped-def]
     """Turns scores into probabilities, in place."""
     largest = score_L[0]
@@ -132,7 +132,7 @@ def _softmax(score_L):  # type: ignore[no-untyped-def]
         score_L[label] /= total
 
 
-@kernel
+@borrowing
 def _sigmoids(score_L, sigmoid_S):  # type: ignore[no-untyped-def]
     """Turns scores into the table's sigmoids, in place."""
     for label in range(score_L.size):
@@ -146,13 +146,13 @@ def _sigmoids(score_L, sigmoid_S):  # type: ignore[no-untyped-def]
             score_L[label] = sigmoid_S[np.int64(steps / SIGMOID_BOUND / np.float32(2))]
 
 
-@kernel
+@borrowing
 def _log(probability):  # type: ignore[no-untyped-def]
     """Returns the float32 logarithm of a probability raised by 1e-5."""
     return np.float32(math.log(np.float64(probability) + RAISED))
 
 
-@kernel
+@borrowing
 def _scan(score_L, heap_score, heap_label, most):  # type: ignore[no-untyped-def]
     """Puts the best labels of given probabilities in the heap; returns how many."""
     size = 0
@@ -165,35 +165,39 @@ def _scan(score_L, heap_score, heap_label, most):  # type: ignore[no-untyped-def
             continue
         size = _push(heap_score, heap_label, size, score, label, most)
         if size == most:  # below it the logarithm is smaller for sure: no need to compute it
-            bound = (math.exp(np.float64(heap_score[0])) - RAISED) * (1 - 1e-5) - 1e-9
+            bound = (math.exp(heap_score[0]) - RAISED) * (1 - 1e-5) - 1e-9
     return size
 
 
-@kernel
+@borrowing
 def _descend(score_L, child_T2, stack_node, stack_score, heap_score, heap_label, most):  # type: ignore[no-untyped-def]
-    """Puts the best leaves of the tree in the heap, depth first, but for what cannot be better; returns how many."""
+    """Puts the best leaves of the tree in the heap, the likelier child first; returns how many.
+
+    Scores are products of probabilities, which order leaves as the library's sums of logarithms do; below 1e-5, and
+    below what the heap holds, no leaf is looked at.
+    """
     num_labels = score_L.size
     size, depth = 0, 1
-    floor = _log(np.float32(0))
-    stack_node[0], stack_score[0] = 2 * num_labels - 2, np.float32(0)
+    stack_node[0], stack_score[0] = 2 * num_labels - 2, 1.0
     while depth:
         depth -= 1
         node, score = stack_node[depth], stack_score[depth]
-        if score < floor or (size == most and score < heap_score[0]):
+        if score < RAISED or (size == most and score < heap_score[0]):
             continue
         if node < num_labels:
             size = _push(heap_score, heap_label, size, score, node, most)
             continue
         inner = node - num_labels
         right = np.float32(1.0 / np.float64(np.float32(1) + np.exp(np.float32(-score_L[inner]))))
-        stack_node[depth], stack_score[depth] = child_T2[inner, 1], np.float32(score + _log(right))
         left = np.float32(1.0 - np.float64(right))
-        stack_node[depth + 1], stack_score[depth + 1] = child_T2[inner, 0], np.float32(score + _log(left))
+        first = np.int64(right > left)
+        stack_node[depth], stack_score[depth] = child_T2[inner, 1 - first], score * (min(left, right) + RAISED)
+        stack_node[depth + 1], stack_score[depth + 1] = child_T2[inner, first], score * (max(left, right) + RAISED)
         depth += 2
     return size
 
 
-@kernel
+@borrowing
 def _push(heap_score, heap_label, size, score, label, most):  # type: ignore[no-untyped-def]
     """Adds a label to a heap with the least score on top, then takes that one out if there are too many."""
     _sift_up(heap_score, heap_label, size, score, label)
@@ -204,7 +208,7 @@ def _push(heap_score, heap_label, size, score, label, most):  # type: ignore[no-
     return size
 
 
-@kernel
+@borrowing
 def _sift_up(heap_score, heap_label, hole, score, label):  # type: ignore[no-untyped-def]
     """Puts a label at `hole` or above it: std::push_heap of libstdc++, which decides among equal scores."""
     while hole > 0 and heap_score[(hole - 1) // 2] > score:
@@ -214,7 +218,7 @@ def _sift_up(heap_score, heap_label, hole, score, label):  # type: ignore[no-unt
     heap_score[hole], heap_label[hole] = score, label
 
 
-@kernel
+@borrowing
 def _pop(heap_score, heap_label, size):  # type: ignore[no-untyped-def]
     """Takes the least score out of a heap of `size`: std::pop_heap of libstdc++."""
     last = size - 1

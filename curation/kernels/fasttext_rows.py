@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.kernels import borrowing
+from curation.kernels import inlined
 from curation.kernels.fasttext_dictionary import FNV_BASIS, fnv_byte, keep_buckets
-from curation.kernels.vector import LANES, add_1, add_8, multiply
+from curation.kernels.vector import LANES, add_1, add_8, multiply, prefetch
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -21,6 +21,8 @@ CHUNK = 1024
 """N-grams whose rows are looked up together."""
 MAX_CHARACTERS = 256
 """Longest n-gram of characters: those from one character on fit the last part of a chunk."""
+AHEAD, LINE = np.uint64(8), np.uint64(64)
+"""Rows that are asked for before they are added, and bytes that come at once."""
 FULL = np.uint64(CHUNK - MAX_CHARACTERS)
 LEAD, CONTINUATION = np.uint8(0xC0), np.uint8(0x80)
 NUM_CENTROIDS, LANE_COUNT = np.uint64(256), np.uint64(LANES)
@@ -59,7 +61,7 @@ class Settings(NamedTuple):
     """Longest n-gram of words."""
 
 
-@borrowing
+@inlined
 def ngrams(text, i, first, end, settings, hash_G):  # type: ignore[no-untyped-def]
     """Writes hashes of the n-grams of characters of text[first:end] that begin at byte i or after, as many as fit.
 
@@ -84,35 +86,39 @@ def ngrams(text, i, first, end, settings, hash_G):  # type: ignore[no-untyped-de
     return i, count
 
 
-@borrowing
-def add_buckets(bucket_G, count, settings, kept_B, stored, centroids, norm_R, target, at):  # type: ignore[no-untyped-def]
+@inlined
+def add_buckets(row_G, count, settings, kept_B, stored, centroids, norm_R, target, at):  # type: ignore[no-untyped-def]
     """Adds the rows of the buckets of the first `count` hashes; returns how many have one."""
     for g in range(count):
-        fraction = settings.bucket_inverse * np.uint64(bucket_G[g])
-        bucket_G[g] = np.uint32(multiply(fraction, settings.num_buckets) ^ (fraction * settings.num_buckets))
+        fraction = settings.bucket_inverse * np.uint64(row_G[g])
+        row_G[g] = np.uint32(multiply(fraction, settings.num_buckets) ^ (fraction * settings.num_buckets))
     if settings.is_pruned:
-        count = keep_buckets(kept_B, bucket_G, count)
-    add_rows(bucket_G, count, settings.num_words, settings, stored, centroids, norm_R, target, at)
+        count = keep_buckets(kept_B, row_G, count)
+    add_rows(row_G, count, settings.num_words, settings, stored, centroids, norm_R, target, at)
     return count
 
 
-@borrowing
+@inlined
 def add_rows(row_G, count, offset, settings, stored, centroids, norm_R, target, at):  # type: ignore[no-untyped-def]
     """Adds the first `count` rows, each `offset` further on, to the numbers of `target` from index `at`."""
-    full = settings.dim // LANE_COUNT * LANE_COUNT
+    full, size = settings.dim // LANE_COUNT * LANE_COUNT, settings.dim << TWO
     for g in range(count):
         row = np.uint64(row_G[g]) + offset
         if settings.num_parts:
             _add_quantized(row, settings, stored, centroids, norm_R, target, at)
         else:
-            base = row * settings.dim << TWO
+            if g + AHEAD < count:
+                base = (np.uint64(row_G[g + AHEAD]) + offset) * size
+                for byte in range(Z, size, LINE):
+                    prefetch(stored, base + byte)
+            base = row * size
             for d in range(Z, full, LANE_COUNT):
                 add_8(target, at + d, stored, base + (d << TWO))
             for d in range(full, settings.dim):
                 add_1(target, at + d, stored, base + (d << TWO))
 
 
-@borrowing
+@inlined
 def _add_quantized(row, settings, codes, centroids, norm_R, target, at):  # type: ignore[no-untyped-def]
     norm = norm_R[row]
     whole = settings.dim >> ONE if settings.sub_dim == TWO else Z  # parts of two numbers, the library's default

@@ -51,11 +51,12 @@ def warm() -> None:
 
 
 def kernels() -> dict[str, Dispatcher]:
-    """Returns every compiled function of the package by its dotted name."""
+    """Returns every function of the package that is compiled by itself, by its dotted name."""
     found = {}
     for module in pkgutil.iter_modules(curation.kernels.__path__, "curation.kernels."):
         for name, value in vars(importlib.import_module(module.name)).items():
-            if isinstance(value, Dispatcher) and value.__module__ == module.name:
+            is_kernel = isinstance(value, Dispatcher) and value.__module__ == module.name
+            if is_kernel and value.targetoptions.get("inline") != "always":
                 found[f"{module.name}.{name}"] = value
     return found
 
@@ -91,7 +92,7 @@ def _warm_fasttext(values: Bytes, offsets_N1: Counts) -> None:
         kept_B=np.empty(0, dtype=np.uint64),
         rows=Rows(stored=stored, centroids=none, norm_R=none),
     )
-    vector_ND, _ = document_vectors(values, offsets_N1, encoder, new_cache(9, num_bytes=1))
+    vector_ND, _ = document_vectors(values, offsets_N1, encoder, new_cache(encoder, num_bytes=1))
     weights = Labels(
         weight_DL=np.zeros((9, 2), dtype=np.float32), loss=1, child_T2=label_tree([1, 1]), sigmoid_S=sigmoid_table()
     )

@@ -58,7 +58,7 @@ _latest = threading.local()
 def _cache_of(classifier: Classifier) -> Cache:
     """Returns the calling thread's cache for the classifier it used last."""
     if getattr(_latest, "classifier", None) is not classifier:
-        _latest.cache = new_cache(int(classifier.encoder.settings.dim), num_bytes=CACHE_BYTES)
+        _latest.cache = new_cache(classifier.encoder, num_bytes=CACHE_BYTES)
         _latest.classifier = classifier
     cache: Cache = _latest.cache
     return cache

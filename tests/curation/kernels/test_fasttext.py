@@ -112,7 +112,7 @@ def documents(texts):
 
 
 def vectors(texts, encoder, cache=None):
-    cache = cache or new_cache(int(encoder.settings.dim), num_bytes=4096)
+    cache = cache or new_cache(encoder, num_bytes=4096)
     with np.errstate(over="ignore"):  # hashes wrap around by definition; NumPy warns with the JIT off
         return document_vectors(*documents(texts), encoder, cache)
 
@@ -132,8 +132,8 @@ def test_vectors_are_those_of_the_definition(model, texts):
 @settings(max_examples=60)
 def test_vectors_do_not_depend_on_the_cache_nor_on_the_order_of_documents(model, texts, num_bytes, random):
     encoder, _ = model
-    cold, _ = vectors(texts, encoder, new_cache(int(encoder.settings.dim), num_bytes=1))
-    cache = new_cache(int(encoder.settings.dim), num_bytes=num_bytes)
+    cold, _ = vectors(texts, encoder, new_cache(encoder, num_bytes=1))
+    cache = new_cache(encoder, num_bytes=num_bytes)
     for _ in range(2):
         order = random.sample(range(len(texts)), len(texts))
         shuffled, _ = vectors([texts[i] for i in order], encoder, cache)
@@ -142,7 +142,7 @@ def test_vectors_do_not_depend_on_the_cache_nor_on_the_order_of_documents(model,
 
 def test_a_word_of_more_bytes_than_a_cache_key_is_never_kept():
     encoder = simple_encoder()
-    cache = new_cache(8, num_bytes=1 << 16)
+    cache = new_cache(encoder, num_bytes=1 << 16)
     vectors(["a" * 32, "b" * 33], encoder, cache)
     kept = {bytes(row).rstrip(b"\0") for row in cache.u64_SK[:-1, :4].copy().view(np.uint8)}
     assert kept == {b"", b"a" * 32, b"</s>"}
@@ -152,7 +152,7 @@ def test_words_in_one_place_of_the_cache_do_not_stand_in_for_each_other():
     encoder = simple_encoder()
     words = [f"word{number}" for number in range(50)]
     one_by_one = np.concatenate([vectors([word], encoder)[0] for word in words])
-    together, _ = vectors(words, encoder, new_cache(8, num_bytes=1))  # one place for all of them
+    together, _ = vectors(words, encoder, new_cache(encoder, num_bytes=1))  # one place for all of them
     assert np.array_equal(together, one_by_one)
     assert len(np.unique(one_by_one, axis=0)) > 40
 
@@ -164,7 +164,7 @@ def test_threads_with_a_cache_each_get_the_same_vectors():
     found = [None] * 4
 
     def work(index):
-        found[index] = vectors(texts, encoder, new_cache(8, num_bytes=2048))[0]
+        found[index] = vectors(texts, encoder, new_cache(encoder, num_bytes=2048))[0]
 
     threads = [threading.Thread(target=work, args=(index,)) for index in range(4)]
     for thread in threads:
@@ -196,11 +196,11 @@ def test_bytes_that_are_no_utf8_have_vectors_that_do_not_depend_on_what_lies_bes
     offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
     offsets.setflags(write=False)
     with np.errstate(over="ignore"):
-        together, _ = document_vectors(values, offsets, encoder, new_cache(8, num_bytes=4096))
+        together, _ = document_vectors(values, offsets, encoder, new_cache(encoder, num_bytes=4096))
         for text, vector_D in zip(texts, together, strict=True):
             alone = np.frombuffer(text, dtype=np.uint8), np.array([0, len(text)], dtype=np.int64)
             alone[1].setflags(write=False)
-            assert np.array_equal(document_vectors(*alone, encoder, new_cache(8, num_bytes=1))[0][0], vector_D)
+            assert np.array_equal(document_vectors(*alone, encoder, new_cache(encoder, num_bytes=1))[0][0], vector_D)
 
 
 SCORES = st.lists(st.floats(-12, 12, width=32), min_size=1, max_size=9)

@@ -107,7 +107,9 @@ def test_labels_of_another_prefix_are_labels_because_the_dictionary_says_so(tmp_
 def test_the_result_of_a_text_is_the_same_in_every_batch_and_with_every_cache():
     classifier = load_model(None, None)
     given = texts()
-    alone = [classifier.best(pa.array([text]), count=2, cache=new_cache(16, num_bytes=1)) for text in given]
+    alone = [
+        classifier.best(pa.array([text]), count=2, cache=new_cache(classifier.encoder, num_bytes=1)) for text in given
+    ]
     labels, scores = (np.concatenate(parts) for parts in zip(*alone, strict=True))
     for batch in (pa.array(given), pa.array(["x", *given, None], pa.large_string()).slice(1, len(given))):
         label_NK, score_NK = classifier.best(batch, count=2)
@@ -119,7 +121,7 @@ def test_a_thread_that_changes_models_does_not_use_vectors_of_the_other(tmp_path
     first, _ = both(tmp_path, minn=2, maxn=4)
     second, _ = both(tmp_path, minn=2, maxn=4, seed=7)
     given = pa.array(texts())
-    expected = [model.best(given, count=1, cache=new_cache(10, num_bytes=1)) for model in (first, second)]
+    expected = [model.best(given, count=1, cache=new_cache(model.encoder, num_bytes=1)) for model in (first, second)]
     for _ in range(2):
         for model, (label_NK, score_NK) in zip((first, second), expected, strict=True):
             found = model.best(given, count=1)

@@ -55,7 +55,7 @@ def outcome(data):
     tracemalloc.start()
     try:
         classifier = read_classifier(data, name="m.bin")
-        label_NK, score_NK = classifier.best(TEXT, count=2, cache=new_cache(DIM, num_bytes=1))
+        label_NK, score_NK = classifier.best(TEXT, count=2, cache=new_cache(classifier.encoder, num_bytes=1))
         assert label_NK.max() < len(classifier.names)
         assert np.isfinite(score_NK).all()
         return None

@@ -39,6 +39,7 @@ bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its
 	@$(BIN)/python infra/benchmarks/against_datatrove.py
 	@$(BIN)/python infra/benchmarks/dedup_stage.py
 	@$(BIN)/python infra/benchmarks/heuristics.py
+	@$(BIN)/python infra/benchmarks/fasttext_predict.py
 
 soak: $(VENV)/.dev-stamp ## the tests that take minutes: peak memory at growing inputs
 	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)

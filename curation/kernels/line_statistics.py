@@ -8,6 +8,7 @@ A line ends at a line feed; one of ASCII white space alone is blank.
 import numpy as np
 
 from curation.kernels import kernel
+from curation.kernels.characters import CHARS
 from curation.kernels.code_points import Marks, character, is_in, last_character_at
 from curation.kernels.lines import is_space
 from curation.kernels.repetition import capacity, hash_of
@@ -34,7 +35,8 @@ def line_counts(values: Bytes, offsets_N1: Counts, words: WordArrays, *, marks: 
     check_documents(values, offsets_N1)
     counts_N5 = np.zeros((offsets_N1.size - 1, 5), dtype=np.int64)
     newlines = (words.newline_K, words.newline_offsets_N1)
-    _lines(values, offsets_N1, *newlines, words.counts_N6[:, 0], marks, short_chars, counts_N5)
+    num_chars_N = words.counts_N6[:, CHARS].copy()  # contiguous for any N: one compiled kernel
+    _lines(values, offsets_N1, *newlines, num_chars_N, marks, short_chars, counts_N5)
     return counts_N5
 
 

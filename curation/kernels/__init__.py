@@ -74,7 +74,7 @@ def borrowing(function: Callable[Parameters, Result]) -> Callable[Parameters, Re
     """Compiles `function` like `kernel`, without counting references: for functions that make no array.
 
     A call counts those of all its array arguments, atomically, up and down. Where calls happen per word that was
-    a third of the time. Compilation fails if the function makes an array after all.
+    a quarter of the time. Compilation fails if the function makes an array after all.
     """
     compiled: Callable[Parameters, Result] = numba.njit(nogil=True, cache=CACHED, _nrt=False)(function)  # type: ignore[call-overload]
     return compiled
@@ -83,7 +83,7 @@ def borrowing(function: Callable[Parameters, Result]) -> Callable[Parameters, Re
 def inlined(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Compiles `function` like `borrowing`, as a part of each caller: a call passes seven words or more per array.
 
-    Of twenty arrays, per word, that was a third of the time again.
+    Of twenty arrays, per word, that was more than a third of the time again.
     """
     compiled: Callable[Parameters, Result] = numba.njit(nogil=True, inline="always", _nrt=False)(function)  # type: ignore[call-overload]
     return compiled

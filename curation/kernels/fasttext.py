@@ -113,8 +113,8 @@ def document_vectors(values: Bytes, offsets_N1: Counts, encoder: Encoder, cache:
     return vector_ND, num_rows_N
 
 
-# The kernels take arrays one by one: reading an array out of a tuple counts references atomically, which made
-# them several times slower.
+# The kernels take arrays one by one: reading an array out of a tuple counts references atomically, which
+# doubled the time of a word.
 
 
 @kernel

@@ -10,6 +10,8 @@ import logging
 import sys
 from importlib import import_module
 
+from pipelines.teardown import hush_teardown
+
 MODULE = "pipelines.local_worker"
 
 
@@ -18,6 +20,7 @@ def main(arguments: list[str]) -> None:
     logging.disable(logging.CRITICAL)
     with contextlib.redirect_stderr(io.StringIO()):
         import_module("apache_beam.runners.worker.sdk_worker_main").main(arguments)
+    hush_teardown()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import click
 from curation.errors import GristmillError
 from pipelines.command.shadowing import shadowed_package
 from pipelines.command.speaking import say
+from pipelines.teardown import hush_teardown
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 GOES_ON = frozenset({"run", "resume", "dedup"})
@@ -115,7 +116,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line `arguments` (None: this process's) and returns its exit code."""
     logging.basicConfig(level=logging.ERROR)  # Beam warns of extras that nobody asked for
-    atexit.register(_hush_teardown)
+    atexit.register(hush_teardown)
     found = shadowed_package()
     if found is not None:
         say(f"error: {found}")
@@ -126,17 +127,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except BaseException as error:  # the one place where any error becomes a message and a code
         return _told(error)
-
-
-def _hush_teardown() -> None:
-    """Ends stderr before the interpreter is taken down: DuckDB's binding then reports types of its own as leaked.
-
-    Only what Python itself would say after all is done is lost; messages and the exit code are not.
-    """
-    if "duckdb" not in sys.modules:
-        return
-    sys.stderr.flush()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stderr__.fileno() if sys.__stderr__ else 2)
 
 
 def _told(error: BaseException) -> int:

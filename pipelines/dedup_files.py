@@ -101,7 +101,12 @@ def dedup_files(request: Request, spec: JobSpec, *, progress: Progress) -> Dedup
     run = Store(f"{request.output.rstrip('/')}.run")
     was_there = run.exists("fingerprint")
     with run_lock(run, "output-lock"):
-        done = target.claimed(run, force=request.force)
+        try:
+            done = target.claimed(run, force=request.force)
+        except SpecError:
+            if not was_there:
+                run.remove("")
+            raise
         is_new = done is None
         if done is None:
             result = run_planned(plan, store=run, asked={"command": "dedup"}, progress=progress)
@@ -205,8 +210,8 @@ class _Target:
             for name in there:
                 store.remove_file(name)
             if force:
-                for folder in run.names(""):
-                    run.remove_file(folder)
+                for name in run.names(""):
+                    run.remove_file(name)
             run.write(KEY, self.key.encode(), replace=True)
         return None
 

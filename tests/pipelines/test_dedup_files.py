@@ -148,6 +148,7 @@ def test_the_same_request_reuses_its_output_and_another_one_is_refused(lines, tm
         "choose another -o, or replace it with --force"
     )
     assert os.stat(tmp_path / "out" / "a.jsonl").st_mtime_ns == before
+    assert not (tmp_path / "out.run").exists()
     replaced = deduplicated(tmp_path, str(path), near=None, force=True)
     assert replaced.counts["near_duplicates"] == 0
 

@@ -27,7 +27,8 @@ def test_stderr_has_only_progress_and_after_a_failure_only_our_last_line(tmp_pat
     done = run(tmp_path, mode)
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
-    assert [line.split()[0] for line in lines] == ["measure", "judge", "link", "decide"]
+    stages = dict.fromkeys(line.split()[0] for line in lines)  # one that lasts half a minute speaks more than once
+    assert list(stages) == ["measure", "judge", "link", "decide"]
     assert all(PROGRESS.fullmatch(line) for line in lines), done.stderr
 
     (part,) = (tmp_path / "run" / "measured").iterdir()

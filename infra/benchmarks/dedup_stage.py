@@ -36,6 +36,7 @@ REAL_BYTES, PEER_BYTES = 40_000_000, 2_000_000
 PEERS = ("datatrove", "rensa")
 TARGETS = {"datatrove": 100.0, "rensa": 10.0}
 LEAST_OF_SMALL_RATE = 0.8
+MEASURED = ("in_memory", "all")
 
 Speeds = dict[str, float]
 
@@ -52,7 +53,8 @@ def side(name: str, documents: Iterable[str]) -> dict[str, object]:
 
 def speeds_of(found: dict[str, object]) -> Speeds:
     """Returns MB per CPU-second by what was measured."""
-    return {what: found["bytes"] / 1e6 / seconds for what, seconds in found["cpu_seconds"].items()}
+    seconds = found["cpu_seconds"]
+    return {what: found["bytes"] / 1e6 / seconds[what] for what in MEASURED if what in seconds}
 
 
 def medians(speeds: Iterable[Speeds]) -> Speeds:
@@ -112,7 +114,7 @@ def main() -> int:
     }
     path = save("dedup_stage", result)
     for name in given:
-        for what in ("in_memory", "all"):
+        for what in MEASURED:
             value = f"{speeds[name][what]:8.2f} MB per CPU-second" if what in speeds[name] else ""
             times = f"we are {ratios[name][what]:.1f} times as fast" if name in ratios else ""
             print(f"{name:10} {what:10} {value:26} {times}")

@@ -8,19 +8,14 @@ from pathlib import Path
 
 from curation.errors import InputError
 from curation.identity import fingerprint
-from pipelines.clustering import cluster
-from pipelines.deciding import final_states, write_decisions
+from pipelines.decided import decide_documents
 from pipelines.judging import judge_part
-from pipelines.linking import Keys
 from pipelines.measuring import Job
-from pipelines.near_links import find_links
 from pipelines.progress import Progress
-from pipelines.roster import load_roster
 from pipelines.run_plan import decisive_settings
 from pipelines.rundir import Run, open_run
 from pipelines.spec import JobSpec
 from pipelines.spec_file import dump_spec
-from pipelines.splitting import split_documents
 from pipelines.standing import check_finished, part_names
 from pipelines.store import Store
 
@@ -52,7 +47,7 @@ def decide_again(run: Run, spec: JobSpec, folder: Path, *, progress: Progress) -
         judge_part(job, part)
         progress.update(number)
     progress.finish(f"{len(parts)} parts")
-    _decide(job, parts, progress)
+    decide_documents(job, parts, progress)
     store.remove("work")
     return open_run(folder)
 
@@ -66,12 +61,3 @@ def _linked(source: Store, folder: Path) -> Store:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(source.local_path(name))
     return Store(str(folder))
-
-
-def _decide(job: Job, parts: tuple[str, ...], progress: Progress) -> None:
-    roster, near = load_roster(job.store, parts), job.spec.dedup.near
-    progress.start("link", Keys.of(near, roster.num_documents).num_keys if near else 1, "keys")
-    clustering = cluster(job, roster, lambda num_ranks: find_links(job, parts, num_ranks, progress))
-    progress.finish(f"{clustering.num_links} links")
-    split = split_documents(job.store, job.spec, roster, clustering, final_states(roster, clustering))
-    write_decisions(job, roster, clustering, split)

@@ -15,28 +15,23 @@ from curation.errors import SpecError, TooManyBadRecords
 from pipelines import graphs
 from pipelines.borderline import write_pairs
 from pipelines.canaries import write_canaries
-from pipelines.clustering import Clustering, cluster
 from pipelines.conservation import check_conservation
-from pipelines.deciding import final_states, write_decisions
+from pipelines.decided import decide_documents
 from pipelines.emitting import export_run
 from pipelines.faults import reach
 from pipelines.inputs.units import WorkUnit
 from pipelines.ledger import Ledger
-from pipelines.linking import Keys
 from pipelines.lock import run_lock
 from pipelines.manifest import count_documents, read_manifest, write_manifest
 from pipelines.measuring import Job
 from pipelines.memory import release_unused, thawed_afterwards
-from pipelines.near_links import find_links
 from pipelines.parts import read_part, write_part
 from pipelines.progress import Progress, watched
 from pipelines.report import write_report
-from pipelines.roster import Roster, load_roster
 from pipelines.run_plan import FILES, RunPlan, plan_run
 from pipelines.spec import JobSpec
 from pipelines.spec_file import dump_spec
 from pipelines.spec_text import local_settings
-from pipelines.splitting import split_documents
 from pipelines.store import Store
 from pipelines.tokenize import load_tokenizer
 
@@ -137,13 +132,11 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     _measure(driver)
     _check_bad_fraction(driver)
     _run_parts(driver, "judge", "verdicts", lambda p, parts: graphs.judge(p, job, parts))
-    roster = load_roster(store, driver.plan.parts)
-    clustering = _link(driver, roster)
-    split = split_documents(store, job.spec, roster, clustering, final_states(roster, clustering))
-    write_decisions(job, roster, clustering, split)
+    roster, clustering = decide_documents(job, driver.plan.parts, driver.progress, beside_links=write_canaries)
+    driver.ledger.record("linked", links=clustering.num_links)
     write_pairs(store, roster, clustering)
     hot_buckets = clustering.hot_buckets
-    del roster, clustering, split  # the next stages have no use for whole-run arrays
+    del roster, clustering  # the next stages have no use for whole-run arrays
     release_unused()
     _run_parts(driver, "decide", "review", lambda p, parts: graphs.decide(p, job, parts))
     check_conservation(store)
@@ -198,20 +191,6 @@ def _run_parts(
         with graphs.graph(driver.job.spec.runner, input_bytes=big) as pipeline:
             build(pipeline, missing)
     driver.ledger.record(stage, parts=len(missing))
-
-
-def _link(driver: _Driver, roster: Roster) -> Clustering:
-    job, near, parts = driver.job, driver.job.spec.dedup.near, driver.plan.parts
-
-    def run_near(num_ranks: int) -> None:
-        find_links(job, parts, num_ranks, driver.progress)
-        write_canaries(job, roster)
-
-    driver.progress.start("link", Keys.of(near, roster.num_documents).num_keys if near else 1, "keys")
-    clustering = cluster(job, roster, run_near)
-    driver.progress.finish(f"{clustering.num_links} links")
-    driver.ledger.record("linked", links=clustering.num_links)
-    return clustering
 
 
 @contextlib.contextmanager

@@ -10,8 +10,6 @@ of the rounds' ratios. datatrove lives in a venv of its own under .cache/peers, 
 Writes infra/benchmarks/results/against_datatrove.json; exits 1 where a target is missed.
 """
 
-import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -19,7 +17,7 @@ from pathlib import Path
 
 from peers import HERE, REPOSITORY, measure, python_of, version_of
 from real_text import texts, up_to, write
-from records import circumstances, save
+from records import arguments, circumstances, save
 
 MODEL = REPOSITORY / "curation" / "quality" / "models" / "lid.176.ftz"
 
@@ -74,18 +72,13 @@ def missed(tasks: dict[str, dict[str, float]]) -> list[str]:
 
 def main() -> int:
     """Runs all rounds, writes the result and prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5, help="alternating rounds (5)")
-    arguments = parser.parse_args()
-    if not os.environ.get("GRISTMILL_CORPORA"):
-        print("GRISTMILL_CORPORA is not set: it names the folder that holds the corpora (dev/)", file=sys.stderr)
-        return 2
+    chosen = arguments(__doc__, rounds=5)
     python = python_of("datatrove")
     documents = texts(OUR_BYTES)
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = Path(folder, "ours.jsonl"), Path(folder, "theirs.jsonl")
         sizes = {"gristmill": write(documents, ours), "datatrove": write(up_to(documents, PEER_BYTES), theirs)}
-        rounds = [one_round(python, ours, theirs) for _ in range(arguments.rounds)]
+        rounds = [one_round(python, ours, theirs) for _ in range(chosen.rounds)]
     tasks = summary(rounds)
     result = {
         **circumstances("numba", "numpy", "pyarrow", "fasttext-community"),

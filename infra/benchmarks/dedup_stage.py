@@ -19,9 +19,7 @@ The targets are about `in_memory`. At --big-megabytes we alone are measured, onc
 small one. Writes results/dedup_stage.json; exits 1 where a target is missed.
 """
 
-import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -30,7 +28,7 @@ from pathlib import Path
 
 from peers import HERE, measure, python_of, version_of
 from real_text import texts, up_to, varied
-from records import circumstances, save
+from records import arguments, circumstances, save
 
 REAL_BYTES, PEER_BYTES = 40_000_000, 2_000_000
 PEERS = ("datatrove", "rensa")
@@ -84,22 +82,20 @@ def missed(ratios: dict[str, Speeds], big: Speeds) -> list[str]:
 
 def main() -> int:
     """Runs all rounds, writes the result and prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3, help="alternating rounds (3)")
-    parser.add_argument("--megabytes", type=int, default=50, help="text for us and rensa (50)")
-    parser.add_argument("--big-megabytes", type=int, default=1000, help="text for us alone, once; 0: not (1000)")
-    arguments = parser.parse_args()
-    if not os.environ.get("GRISTMILL_CORPORA"):
-        print("GRISTMILL_CORPORA is not set: it names the folder that holds the corpora (dev/)", file=sys.stderr)
-        return 2
+    chosen = arguments(
+        __doc__,
+        rounds=3,
+        megabytes=(50, "text for us and rensa"),
+        big_megabytes=(1000, "text for us alone, once; 0: not"),
+    )
     documents = texts(REAL_BYTES)
-    small = list(varied(documents, arguments.megabytes * 10**6))
+    small = list(varied(documents, chosen.megabytes * 10**6))
     given = {"gristmill": small, "datatrove": up_to(documents, PEER_BYTES), "rensa": small}
-    rounds = [{name: side(name, given[name]) for name in given} for _ in range(arguments.rounds)]
+    rounds = [{name: side(name, given[name]) for name in given} for _ in range(chosen.rounds)]
     by_round = [{name: speeds_of(found[name]) for name in given} for found in rounds]
     speeds = {name: medians(found[name] for found in by_round) for name in given}
     ratios = {peer: medians(ratios_of(found["gristmill"], found[peer]) for found in by_round) for peer in PEERS}
-    big = side("gristmill", varied(documents, arguments.big_megabytes * 10**6)) if arguments.big_megabytes else None
+    big = side("gristmill", varied(documents, chosen.big_megabytes * 10**6)) if chosen.big_megabytes else None
     big_ratio = ratios_of(speeds_of(big), speeds["gristmill"]) if big else {}
     result = {
         **circumstances("apache-beam", "numba", "numpy", "pyarrow"),

@@ -11,7 +11,6 @@ medians of the rounds' ratios. Also counts, per language of UDHR and Tatoeba, ho
 Writes infra/benchmarks/results/fasttext_predict.json; exits 1 where a target is missed.
 """
 
-import argparse
 import collections
 import gzip
 import json
@@ -26,7 +25,7 @@ from pathlib import Path
 
 import fasttext
 import pyarrow as pa
-from records import circumstances, save
+from records import arguments, circumstances, save
 
 from curation.quality.classifier import read_classifier
 from curation.quality.language import PACKAGED_MODEL, Language, load_model
@@ -121,27 +120,20 @@ def accuracy(name: str, short: dict[str, str], model: fasttext.FastText) -> dict
 
 def main() -> int:
     """Runs all tasks, writes the result and prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5, help="alternating rounds (5)")
-    arguments = parser.parse_args()
-    if not os.environ.get("GRISTMILL_CORPORA"):
-        print("GRISTMILL_CORPORA is not set: it names the folder that holds the corpora (dev/)", file=sys.stderr)
-        return 2
+    chosen = arguments(__doc__, rounds=5)
     language, step = fasttext.load_model(str(PACKAGED_MODEL)), Language()
     tasks = {}
     for name, corpora in (("english", ENGLISH), ("mix", MIX)):
         given = texts(corpora)
         batch = pa.record_batch({"text": pa.array(given, pa.string())})
-        tasks[name] = compare(
-            given, lambda some, batch=batch: step(batch.slice(0, len(some))), language, arguments.rounds
-        )
+        tasks[name] = compare(given, lambda some, batch=batch: step(batch.slice(0, len(some))), language, chosen.rounds)
     with tempfile.TemporaryDirectory() as folder:
         path = train(folder)
         quality, model = read_classifier(path.read_bytes(), name=path.name), fasttext.load_model(str(path))
     given = texts(QUALITY)
     array = pa.array(given, pa.string())
     tasks["quality"] = compare(
-        given, lambda some: quality.best(array.slice(0, len(some)), count=2), model, arguments.rounds
+        given, lambda some: quality.best(array.slice(0, len(some)), count=2), model, chosen.rounds
     )
     short = {row["lang"]: row["bcp47"].partition("-")[0] for row in documents("udhr")}
     missed = [

@@ -6,12 +6,12 @@ process on one thread, after a warm-up on two texts. Times are CPU seconds (user
 """
 
 import json
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+from gristmill_side import seconds
 
 import gristmill
 from pipelines.dedup_files import Request, dedup_files, dedup_job
@@ -28,11 +28,6 @@ def run(folder: Path) -> dict[str, int]:
     return dedup_files(request, spec, progress=silent()).counts
 
 
-def cpu_seconds() -> float:
-    """Returns user and system time of the process, its threads and its finished children."""
-    return sum(os.times()[:4])
-
-
 def main() -> None:
     """Warms up, then runs over FOLDER."""
     folder = Path(sys.argv[1])
@@ -41,17 +36,17 @@ def main() -> None:
     (warm / "texts" / "texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in WARM_UP_TEXTS))
     run(warm)
     gristmill.deduplicate(pa.array(WARM_UP_TEXTS, pa.large_string()))
-    start = cpu_seconds()
+    start = seconds()
     counts = run(folder)
-    seconds = {"all": cpu_seconds() - start}
+    spent = {"all": seconds() - start}
     (source,) = (folder / "texts").glob("*.jsonl")
     with source.open(encoding="utf-8") as lines:
         texts = pa.array((json.loads(line)["text"] for line in lines), pa.large_string())
-    start = cpu_seconds()
+    start = seconds()
     kept = int(gristmill.deduplicate(texts).kept_N.sum())
-    seconds["in_memory"] = cpu_seconds() - start
+    spent["in_memory"] = seconds() - start
     found = {"bytes": texts.buffers()[2].size, "documents": counts["read"], "kept": counts["kept"]}
-    json.dump(found | {"kept_in_memory": kept, "cpu_seconds": seconds}, sys.stdout)
+    json.dump(found | {"kept_in_memory": kept, "cpu_seconds": spent}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ first megabyte. Rounds alternate; figures are medians. Writes infra/benchmarks/r
 target is missed.
 """
 
-import argparse
 import gzip
 import json
 import os
@@ -24,7 +23,7 @@ import pyarrow.compute as pc
 from gristmill_side import seconds
 from peers import HERE, measure, python_of, version_of
 from real_text import up_to, write
-from records import circumstances, save
+from records import arguments, circumstances, save
 
 from curation.plan import EDITS
 from curation.quality.c4 import C4
@@ -99,12 +98,7 @@ def missed(figures: dict[str, dict[str, float]], ratio: float) -> list[str]:
 
 def main() -> int:
     """Runs all rounds, writes the result and prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5, help="alternating rounds (5)")
-    arguments = parser.parse_args()
-    if not os.environ.get("GRISTMILL_CORPORA"):
-        print("GRISTMILL_CORPORA is not set: it names the folder that holds the corpora (dev/)", file=sys.stderr)
-        return 2
+    chosen = arguments(__doc__, rounds=5)
     python = python_of("datatrove")
     texts = {language: texts_of(language) for language in FILES}
     scripts = {language: batches_of(of_language) for language, of_language in texts.items()}
@@ -113,7 +107,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         sample = Path(folder, "sample.jsonl")
         sizes = write(up_to(texts["en"], PEER_BYTES), sample)
-        rounds = [one_round(scripts, python, sample) for _ in range(arguments.rounds)]
+        rounds = [one_round(scripts, python, sample) for _ in range(chosen.rounds)]
     figures = {
         task: {name: statistics.median(of[task][name] for of in rounds) for name in rounds[0][task]}
         for task in rounds[0]

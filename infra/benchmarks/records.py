@@ -1,12 +1,35 @@
-"""A benchmark's result: one JSON file under results/ that says when, on what and with which versions it was made."""
+"""What benchmarks take and leave: their arguments, and one JSON file under results/.
 
+A result says when, on what and with which versions it was made.
+"""
+
+import argparse
 import datetime
 import json
+import os
 import platform
 from importlib import metadata
 from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def arguments(description: str, *, rounds: int, **sizes: tuple[int, str]) -> argparse.Namespace:
+    """Returns the command's arguments; ends with exit code 2 where $GRISTMILL_CORPORA is not set.
+
+    Args:
+        description: the module's docstring; its first line is shown.
+        rounds: default of `--rounds`.
+        sizes: default and help of further whole numbers.
+    """
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"alternating rounds ({rounds})")
+    for name, (default, meaning) in sizes.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default, help=f"{meaning} ({default})")
+    found = parser.parse_args()
+    if not os.environ.get("GRISTMILL_CORPORA"):
+        parser.exit(2, "GRISTMILL_CORPORA is not set: it names the folder that holds the corpora (dev/)\n")
+    return found
 
 
 def circumstances(*packages: str) -> dict[str, object]:

@@ -17,7 +17,6 @@ User and system seconds of the process; after a warm-up, rounds over all texts; 
 median of the rounds. Writes infra/benchmarks/results/words_and_minhash.json; exits 1 where a target is missed.
 """
 
-import argparse
 import gzip
 import json
 import os
@@ -28,7 +27,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-from records import circumstances, save
+from gristmill_side import batches
+from records import arguments, circumstances, save
 
 from curation.dedup.minhash import MinHash
 from curation.kernels.minhash import sketch
@@ -46,7 +46,7 @@ TEXTS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 }
 """Files of dev/text, and which of their documents by `lang` or, in `udhr`, `id`; none: all."""
 
-PIECE_CHARS, BATCH_BYTES, TEXT_BYTES = 5_000, 4_000_000, 16_000_000
+PIECE_CHARS, TEXT_BYTES = 5_000, 16_000_000
 TARGETS: dict[str, dict[str, float]] = {
     "words": {"English": 700, "Russian": 350, "Chinese": 350, "Arabic": 350},
     "signatures": {"English": 400, "German": 180, "Russian": 180, "Chinese": 180, "Arabic": 180, "Thai": 180},
@@ -72,19 +72,6 @@ def rows(name: str, chosen: tuple[str, ...]) -> Iterator[str]:
         for row in map(json.loads, lines):
             if not chosen or row.get("lang") in chosen or row["id"] in chosen:
                 yield row["text"]
-
-
-def batches(texts: list[str]) -> list[pa.RecordBatch]:
-    """Returns the texts as batches of about BATCH_BYTES."""
-    groups: list[list[str]] = [[]]
-    room = BATCH_BYTES
-    for text in texts:
-        if room < 0:
-            groups.append([])
-            room = BATCH_BYTES
-        groups[-1].append(text)
-        room -= len(text.encode())
-    return [pa.record_batch({"text": pa.array(group, pa.string())}) for group in groups]
 
 
 def only_words(batch: pa.RecordBatch) -> None:
@@ -124,9 +111,7 @@ def seconds(task: Callable[[pa.RecordBatch], object], of_batches: list[pa.Record
 
 def main() -> int:
     """Measures all texts in rounds and writes the result."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
+    rounds = arguments(__doc__, rounds=7).rounds
     texts, prepared = {}, {}
     for language, sources in TEXTS.items():
         once = documents(sources)

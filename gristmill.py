@@ -7,6 +7,7 @@
     run = gristmill.run("job.yaml")                 # to its end, or on from where it stopped
     run.documents.to_table()                        # kept text, as an Arrow dataset
     run.sql("SELECT state, count(*) FROM decisions GROUP BY state")
+    run.whatif("quality.num_words.min=40")          # what other thresholds would have kept, without measuring again
     gristmill.open_shards(run.store.uri)            # training rows, by memory map
     gristmill.deduplicate(texts).kept_N             # which of the texts in an Arrow array stay, without a run
 """

@@ -104,7 +104,7 @@ def run_planned(plan: RunPlan, *, store: Store, asked: Mapping[str, object], pro
             return RunResult(run=store, fingerprint=plan.fingerprint, counts=done, reused=True)
         ledger = Ledger(store)
         ledger.start(fingerprint=plan.fingerprint, runner=spec.runner.name, local=local_settings(spec), **asked)
-        job = Job(spec=spec, fingerprint=plan.fingerprint, store=store)
+        job = Job(spec=spec, fingerprint=plan.fingerprint, store=store, artifacts=plan.artifacts)
         counts = _run_stages(_Driver(job=job, plan=plan, progress=progress, ledger=ledger))
         ledger.record("finished")
     return RunResult(run=store, fingerprint=plan.fingerprint, counts=counts, reused=False)

@@ -4,9 +4,10 @@ A unit is read, extracted, edited and measured batch by batch and written as fou
 accounts part is written last: a unit whose accounts are published is done, and a resumed run skips it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from curation.dedup.linking import shingle_sets
 from curation.plan import extract_step, measure_plan
 from curation.schema import ACCOUNT, DEAD_LETTER, DOCUMENT, EXACT_KEY_FIELDS, SIGNATURE_FIELDS, SIGNATURES
 from curation.step import Plan
+from pipelines.artifacts import Artifact, local_files
 from pipelines.inputs.reading import Accounts, read_unit
 from pipelines.inputs.units import WorkUnit
 from pipelines.parts import write_part
@@ -34,13 +36,20 @@ class Job:
     spec: JobSpec
     fingerprint: str
     store: Store
+    artifacts: tuple[Artifact, ...] = ()  # files that measuring reads
 
 
-def plan_of(spec: JobSpec) -> Plan:
-    """Returns the plan that every extracted document passes: edits, signals, signature."""
+def plan_of(spec: JobSpec, files: Mapping[str, Path] | None = None) -> Plan:
+    """Returns the plan that every extracted document passes: edits, signals, signature.
+
+    Args:
+        spec: the job.
+        files: where the files that steps read are, by the name in the spec; without, the plan knows its schema only.
+    """
+    model = spec.language_model.path
     return measure_plan(
         phases=(spec, *spec.phases),
-        language_model=spec.language_model.path,
+        language_model=str((files or {}).get(model, model)) if model is not None else None,
         language_model_sha256=spec.language_model.sha256,
         near=spec.dedup.near,
         equal_by=spec.dedup.kinds,
@@ -79,7 +88,7 @@ def measure_unit(job: Job, unit: WorkUnit, part: str, *, read: Reader = read_uni
     with Spool(SIGNATURES) as signatures:
         with job.store.publish(shingles_file(part)) as shingles:
             documents = documents_of(job.spec, unit, accounts, read=read)
-            batches = _measured(job.spec, documents, _Signatures(table=signatures, shingles=shingles))
+            batches = _measured(job, documents, _Signatures(table=signatures, shingles=shingles))
             write_part(job.store, f"measured/{part}.parquet", schema, batches)
         write_part(job.store, f"signatures/{part}.parquet", SIGNATURES, signatures.batches())
     write_part(job.store, f"dead_letter/{part}.parquet", DEAD_LETTER, accounts.dead_letter_table().to_batches())
@@ -106,9 +115,9 @@ class _Signatures:
         self.table.add(pa.RecordBatch.from_pydict(columns, schema=SIGNATURES))
 
 
-def _measured(spec: JobSpec, documents: Iterator[pa.RecordBatch], signatures: _Signatures) -> Iterator[pa.RecordBatch]:
-    plan = plan_of(spec)
-    schema = measured_schema(spec)
+def _measured(job: Job, documents: Iterator[pa.RecordBatch], signatures: _Signatures) -> Iterator[pa.RecordBatch]:
+    plan = plan_of(job.spec, local_files(job.artifacts))
+    schema = measured_schema(job.spec)
     for given in documents:
         batch = plan(given)
         signatures.add(batch)

@@ -176,7 +176,7 @@ def _fixed(spec: JobSpec, root: Path, folder: Path) -> _Fixed:
 
 def _run_sample(plan: RunPlan, store: Store, sample_bytes: int) -> _Sampled:
     """Runs the sample to its end; the reading and measuring of each input is timed apart."""
-    job = Job(spec=plan.spec, fingerprint=plan.fingerprint, store=store)
+    job = Job(spec=plan.spec, fingerprint=plan.fingerprint, store=store, artifacts=plan.artifacts)
     names = {unit.index: part for part, unit in plan.units}
     sampled = _Sampled(run=Run(store))
     taken = shares([unit for _, unit in plan.units], sample_bytes)

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pipelines.artifacts import artifacts_of
 from pipelines.inputs.artifacts import read_artifact
 from pipelines.inputs.open import list_files
 from pipelines.inputs.sniff import inspect_file
@@ -28,7 +29,7 @@ class InputFound:
 
 
 def examine(spec: JobSpec, *, root: Path) -> list[InputFound]:
-    """Returns what the inputs of a job are, by name, after checking that its gates and tokenizer can be used.
+    """Returns what the inputs of a job are, by name, after checking that its gates, tokenizer and model can be used.
 
     Reads the first bytes of every file and nothing more.
 
@@ -39,12 +40,13 @@ def examine(spec: JobSpec, *, root: Path) -> list[InputFound]:
     Raises:
         SpecError: a gate or a policy of deduplication reads what is not measured.
         InputError: an input names no file, or one that cannot be read.
-        ArtifactError: the tokenizer is missing or has another digest.
+        ArtifactError: the tokenizer or the language model is missing or has another digest.
     """
     check_spec_gates(spec)
     check_policy(spec)
     if spec.shards is not None:
         read_artifact(spec.shards.tokenizer, root=root, sha256=spec.shards.tokenizer_sha256)
+    artifacts_of(spec, root=root)
     found = []
     for name, given in spec.inputs.items():
         files = [inspect_file(file, given) for file in list_files(given.files, root)]

@@ -14,6 +14,7 @@ import pyarrow as pa
 from curation.errors import InputError
 from curation.identity import fingerprint
 from curation.quality.language import PACKAGED_SHA256
+from pipelines.artifacts import Artifact, artifacts_of
 from pipelines.inputs.artifacts import read_artifact
 from pipelines.inputs.files import InputFile
 from pipelines.inputs.open import digest_of, list_files
@@ -48,6 +49,7 @@ class RunPlan:
     files: tuple[tuple[str, InputFile], ...]  # (source, file)
     units: tuple[tuple[str, WorkUnit], ...]  # (part name, unit)
     tokenizer: bytes | None
+    artifacts: tuple[Artifact, ...]  # files that measuring reads
     fingerprint: str
 
     @property
@@ -89,6 +91,7 @@ def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None, digests: bo
     Raises:
         SpecError: the gates or the policies of deduplication read what is not measured.
         InputError: an input matches no file, or one cannot be read.
+        ArtifactError: the tokenizer, a model or a list is missing or has another digest.
     """
     check_spec_gates(spec)
     check_policy(spec)
@@ -104,9 +107,12 @@ def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None, digests: bo
         units += plan_units(found, spec.limits, source=source, given=given, first_index=len(units))
     units = _limited(units, limit)
     tokenizer = _tokenizer(spec, root)
+    artifacts = artifacts_of(spec, root=root)
     key = _fingerprint(spec, files, tokenizer, limit)
     named = tuple((_part_name(key, unit), unit) for unit in units)
-    return RunPlan(spec=spec, files=tuple(files), units=named, tokenizer=tokenizer, fingerprint=key)
+    return RunPlan(
+        spec=spec, files=tuple(files), units=named, tokenizer=tokenizer, artifacts=artifacts, fingerprint=key
+    )
 
 
 def _identified(file: InputFile, given: InputSpec, *, digests: bool) -> InputFile:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -31,6 +32,9 @@ from curation.schema import (
     VERDICTS,
 )
 from pipelines.store import Store
+
+if TYPE_CHECKING:
+    from pipelines.whatif import WhatIf
 
 MEMORY_BYTES = 1 << 30
 MAX_THREADS = 4
@@ -161,6 +165,25 @@ class Run:
     def sql(self, query: str) -> duckdb.DuckDBPyRelation:
         """Returns the answer to a query over the run's tables."""
         return self.connect().sql(query)
+
+    def whatif(self, *settings: str, exact: bool = False, count: int = 3, seed: int = 0) -> "WhatIf":
+        """Returns what other thresholds would have kept, from what the run measured; changes nothing in it.
+
+        Args:
+            settings: `GATE.RULE.KEY=VALUE` each, as `gristmill whatif --set` takes them.
+            exact: link again from stored signatures, for exact counts after deduplication.
+            count: sampled documents of each kind of change.
+            seed: another seed, other samples.
+
+        Raises:
+            SpecError: a setting is wrong, or one of `dedup` comes without `exact`.
+            InputError: the run is unfinished, or `exact` is asked of a run that is not local.
+        """
+        from pipelines.progress import silent  # noqa: PLC0415 - that module imports this one
+        from pipelines.whatif import Question, what_if  # noqa: PLC0415
+
+        question = Question(settings=settings, exact=exact, count=count, seed=seed)
+        return what_if(self, question, progress=silent())
 
 
 _SIGNALS = "CREATE VIEW signals AS SELECT COLUMNS(lambda name: name NOT IN ('text', 'edits')) FROM measured"

@@ -137,7 +137,9 @@ class ShardsSpec:
 class LanguageModelSpec:
     """The language-identification model."""
 
-    path: str | None = key(None, "a fastText model, local or URL; null: lid.176.ftz from the package")
+    path: str | None = key(
+        None, "a fastText model, path (relative to the spec) or URL; null: lid.176.ftz from the package"
+    )
     sha256: str | None = key(None, "its digest; required with path")
 
 

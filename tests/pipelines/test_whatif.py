@@ -251,3 +251,13 @@ def test_deciding_again_wants_an_empty_folder(small, tmp_path):
     with pytest.raises(InputError) as caught:
         decide_again(run, run_spec(run), tmp_path, progress=silent())
     assert str(caught.value) == f"{tmp_path}: expected an empty folder to decide in, found files"
+
+
+def test_an_opened_run_answers_as_the_command_does(tmp_path):
+    run = judged_run(tmp_path / "run", docs_around("num_words", 5.0, 7.0), EDGES)
+    setting = "edges.num_words.min=5"
+    answer = gristmill.open_run(tmp_path / "run").whatif(setting, count=2, seed=1)
+    assert answer == what_if(run, Question(settings=(setting,), count=2, seed=1), progress=silent())
+    assert answer["result"]["removed"]["documents"] == 1
+    with pytest.raises(SpecError, match=r"^--set dedup: expected --exact beside it"):
+        run.whatif("dedup.near.min_jaccard=0.8")

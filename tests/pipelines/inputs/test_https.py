@@ -1,17 +1,12 @@
 """Inputs over https, from a server on this machine with a certificate made for the test."""
 
-import datetime
 import http.server
-import ipaddress
-import ssl
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from curation.errors import InputError
 from pipelines.inputs.open import list_files, open_bytes
+from tests.https_server import serving
 from tests.oracles.reading import read_files
 
 CONTENT = b'{"text":"over https"}\n'
@@ -42,44 +37,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def certificate(folder: Path) -> Path:
-    """Writes a key and a certificate of 127.0.0.1 signed by itself, in one file."""
-    pytest.importorskip("cryptography", reason="cryptography is not installed")
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    made = (
-        x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key(), serial_number=1)
-        .not_valid_before(datetime.datetime(2020, 1, 1))
-        .not_valid_after(datetime.datetime(2100, 1, 1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "server.pem").write_bytes(private + made.public_bytes(encoding))
-    return folder / "server.pem"
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[str]:
-    """The address of a server whose certificate is trusted."""
-    pem = certificate(tmp_path_factory.mktemp("tls"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(pem))
-        patch.setenv("no_proxy", "*")
-        running.socket = context.wrap_socket(running.socket, server_side=True)
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield f"https://127.0.0.1:{running.server_port}"
-        running.shutdown()
-        thread.join()
+def server(tmp_path_factory):
+    with serving(Handler, tmp_path_factory.mktemp("tls")) as address:
+        yield address
 
 
 @pytest.mark.parametrize(("name", "size"), [("f.jsonl", 22), ("unsized.jsonl", -1), ("moved.jsonl", 22)])

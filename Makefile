@@ -9,6 +9,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+# One process per core, at most four; a file's tests stay together, for they share its fixtures.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 LOCK := pyproject.toml constraints.txt infra/setup.sh
 
 .PHONY: help run test quick check bench soak format docs clean
@@ -22,10 +24,10 @@ run: $(VENV)/.run-stamp ## curate the quickstart sample: set up, compile the ker
 
 test: $(VENV)/.dev-stamp ## every test but the soak tests
 	@bash infra/setup.sh browser
-	@$(BIN)/python -m pytest -m "not soak" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not soak" $(PYTEST_ARGS)
 
 quick: $(VENV)/.dev-stamp ## the tests that need no browser, no other tool and little time
-	@$(BIN)/python -m pytest -m "not slow and not soak and not browser and not peer" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not soak and not browser and not peer" $(PYTEST_ARGS)
 
 check: $(VENV)/.dev-stamp ## format, lint, types, layers, and whether the generated docs are current
 	@$(BIN)/ruff format --check .

@@ -11,6 +11,8 @@ import sys
 import venv
 from pathlib import Path
 
+from filelock import FileLock
+
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 
@@ -29,6 +31,13 @@ def version_of(name: str) -> str:
 def python_of(name: str) -> Path:
     """Returns the interpreter of a tool's venv, made anew when its requirements or this Python changed."""
     folder = REPOSITORY / ".cache" / "peers" / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        return _made(folder, name)
+
+
+def _made(folder: Path, name: str) -> Path:
+    """Makes the venv in `folder` if need be; its lock is held, for tests run side by side."""
     digest = hashlib.sha256(requirements_of(name).read_bytes() + sys.version.encode()).hexdigest()
     stamp, python = folder / "requirements.sha256", folder / "bin" / "python"
     if not stamp.exists() or stamp.read_text() != digest:

@@ -2,10 +2,6 @@
 
 import json
 import random
-import resource
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -17,16 +13,9 @@ from pipelines.inputs.units import Piece, WorkUnit
 from pipelines.job import run_job
 from pipelines.planning import duplicate_range, forecast
 from pipelines.progress import silent
-from pipelines.rundir import open_run
 from pipelines.sampling import is_drawn, shares
 from pipelines.spec_file import load_spec
-
-ROOT = Path(__file__).parents[2]
-DEV = ROOT / "pipelines" / "jobs" / "dev.yaml"
-RELATIVE = "../../../shared/corpora/dev"
-MIN_HITS, TOLERANCE = 200, 0.25
-CPU_TOLERANCE = 0.5
-"""CPU seconds of one run differ between a quiet and a loaded machine: the figure in the report is nearer."""
+from tests.forecasts import MIN_HITS, TOLERANCE, assert_near, real_rules
 
 SPEC = """
 job: made
@@ -38,18 +27,6 @@ signals: [gopher_quality]
 runner: {mode: in_memory, workers: 1}
 limits: {unit_bytes: 64KiB, batch_bytes: 16KiB}
 """
-
-
-def real_rules(run):
-    with open_run(run).connect() as connection:
-        rows = connection.sql(
-            "SELECT f.rule, count(*) FROM (SELECT unnest(failed) AS f FROM decisions) GROUP BY 1"
-        ).fetchall()
-    return {rule: count for rule, count in rows if not rule.startswith("dedup/")}
-
-
-def assert_near(found, expected, tolerance, what):
-    assert abs(found - expected) <= tolerance * expected, f"{what}: forecast {found}, found {expected}"
 
 
 @pytest.fixture(scope="module")
@@ -91,42 +68,6 @@ def test_a_sample_of_everything_forecasts_what_the_run_finds(made, tmp_path):
     assert found.kept == (result.counts["kept"], result.counts["kept"])
     assert found.duplicates == (result.counts["exact_duplicates"],) * 2
     assert found.passes == found.shuffle_bytes == 0
-
-
-@pytest.mark.slow
-def test_the_test_corpora_are_as_forecast_in_documents_rules_duplicates_tokens_disk_and_cpu(corpora, tmp_path):
-    tokenizer = DEV.parent / "quickstart" / "tokenizer.json"
-    text = DEV.read_text().replace(RELATIVE, str(corpora)).replace("quickstart/tokenizer.json", str(tokenizer))
-    (tmp_path / "dev.yaml").write_text(text)
-    found, _ = called("plan", str(tmp_path / "dev.yaml"), "--json")
-    ran, seconds = called("run", str(tmp_path / "dev.yaml"), "-o", str(tmp_path / "run"), "--json")
-    counts, real = ran["counts"], real_rules(tmp_path / "run")
-    assert found["sampled_documents"] < counts["read"] / 2
-    assert_near(found["documents"], counts["read"], 0.02, "documents")
-    often = [rule for rule in found["rules"] if rule["fails"] >= MIN_HITS]
-    assert len(often) >= 3
-    for rule in often:
-        assert_near(rule["fails"], real[rule["rule"]], TOLERANCE, rule["rule"])
-    removed = counts["exact_duplicates"] + counts["near_duplicates"]
-    assert found["duplicates"][0] <= removed <= found["duplicates"][1]
-    assert_near(found["tokens"], counts["export_kept"], TOLERANCE, "tokens")
-    for folder in ("measured", "signatures", "documents", "tokens", "exports"):
-        written = sum(path.stat().st_size for path in (tmp_path / "run" / folder).rglob("*") if path.is_file())
-        assert_near(found["disk_bytes"][folder], written, TOLERANCE, folder)
-    assert_near(found["total_cpu_seconds"], seconds, CPU_TOLERANCE, "CPU seconds")
-
-
-def called(*arguments):
-    """Returns the command's JSON, and the CPU seconds of its process and of those that it started."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    program = "import sys; from pipelines.command.main import main; sys.exit(main())"
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=500, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return json.loads(done.stdout), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_nothing_is_forecast_of_a_job_that_could_not_run(made):

@@ -4,6 +4,7 @@ A new signal is one dataclass in its own file and one line in `SIGNALS`; the spe
 law tests, the row in the docs and the place in the fingerprint follow from that line.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Literal, Protocol, TypeVar
 
@@ -20,6 +21,7 @@ from curation.quality.nemo import NemoEnglish
 from curation.quality.removed_words import RemovedWords
 from curation.quality.statistics import TextStatistics
 from curation.quality.stop_words import LocalStopWords
+from curation.quality.urls import UrlRules
 from curation.step import Plan, Step
 from curation.text.c4 import C4Lines
 from curation.text.edits import ControlCharacters, Nfc
@@ -37,6 +39,7 @@ EDITS: dict[str, Step] = {
 }
 
 SIGNALS: dict[str, type[Step]] = {
+    "url_rules": UrlRules,
     "language": Language,
     "statistics": TextStatistics,
     "gopher_quality": GopherQuality,
@@ -87,24 +90,27 @@ def extract_step(mode: Literal["main", "all", "none"]) -> Extract:
 def measure_plan(
     *,
     phases: tuple[Phase, ...],
-    language_model: str | None,
-    language_model_sha256: str | None,
+    configured: Mapping[str, Step] = {},
     near: NearSettings | None,
     equal_by: tuple[str, ...] = (),
 ) -> Plan:
     """Returns the plan from extracted text to signals and signature: phases, each edits first; the signature last.
 
+    Args:
+        phases: names of steps, by phase.
+        configured: signals that are to measure otherwise than the table's do by themselves, by name.
+        near: what signatures are made of.
+        equal_by: kinds of equality that need keys.
+
     Raises:
         SpecError: a name is not in the step table.
     """
-    pinned = language_model is not None and language_model_sha256 is not None
-    language = Language(model=language_model, sha256=language_model_sha256) if pinned else Language()
     steps: list[tuple[Step, ...]] = []
     for number, phase in enumerate(phases):
         where = f"phases[{number - 1}]." if number else ""
         edits = [_named(EDITS, name, f"{where}edits") for name in phase.edits]
-        kinds = [_named(SIGNALS, name, f"{where}signals") for name in phase.signals]
-        steps.append((*edits, *(language if kind is Language else kind() for kind in kinds)))
+        signals = [configured.get(name) or _named(SIGNALS, name, f"{where}signals")() for name in phase.signals]
+        steps.append((*edits, *signals))
     keys = ExactKeys(words="exact_words" in equal_by, url="url" in equal_by)
     return Plan(phases=(*steps[:-1], (*steps[-1], _signature(near), keys)))
 

@@ -43,6 +43,7 @@ class Check(TypedDict):
     min: float | None
     max: float | None
     one_of: list[str]
+    absent: bool
     outcome: str  # passed | failed | review | not_applicable
     margin: float | None  # distance to the nearer bound; negative: beyond it
 
@@ -215,6 +216,7 @@ def _check_line(check: Check) -> str:
     bounds = [f">= {number(check['min'])}"] if check["min"] is not None else []
     bounds += [f"<= {number(check['max'])}"] if check["max"] is not None else []
     bounds += [f"one of {', '.join(check['one_of'])}"] if check["one_of"] else []
+    bounds += ["none"] if check["absent"] else []
     margin = "" if check["margin"] is None else f"  margin {number(check['margin'])}"
     outcome = check["outcome"].replace("_", " ")
     return f"    {outcome:15} {check['rule']:42} {_value(check['value'])}  ({' and '.join(bounds)}){margin}"

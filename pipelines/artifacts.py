@@ -1,18 +1,18 @@
 """The files that measuring needs beside its inputs: models and lists, where they are and what they must hold.
 
-The driver reads each once and notes its digest, which the fingerprint covers. A worker takes a local file where it
-lies and copies one from a URL into the user's cache folder, named by its digest, so that it is fetched once per machine.
+The driver reads each once and notes its digest, which the fingerprint covers. A worker takes a local file where it lies
+and copies one from a URL into the cache folder of the user, named by its digest: it is fetched once per machine.
 """
 
 import functools
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from curation.errors import ArtifactError
+from pipelines.configured import LocalFile, needed_files
 from pipelines.inputs.artifacts import read_artifact
 from pipelines.inputs.locations import local_path, scheme_of
 from pipelines.spec import JobSpec
@@ -37,25 +37,22 @@ def artifacts_of(spec: JobSpec, *, root: Path) -> tuple[Artifact, ...]:
     Raises:
         ArtifactError: one is missing, or has another digest than the spec says.
     """
-    return tuple(_identified(name, sha256, root) for name, sha256 in _named(spec))
+    return tuple(_identified(name, sha256, root) for name, sha256 in needed_files(spec, root=root))
 
 
-def local_files(artifacts: tuple[Artifact, ...]) -> dict[str, Path]:
-    """Returns a local path by the name in the spec; fetches what is not on this machine yet.
+def local_files(artifacts: tuple[Artifact, ...]) -> dict[str, LocalFile]:
+    """Returns the local files by the name in the spec; fetches what is not on this machine yet.
 
     Raises:
         ArtifactError: one cannot be fetched, or has another digest.
     """
     return {
-        artifact.name: Path(artifact.place) if scheme_of(artifact.place) == "file" else _copy_of(artifact)
+        artifact.name: LocalFile(
+            path=Path(artifact.place) if scheme_of(artifact.place) == "file" else _copy_of(artifact),
+            sha256=artifact.sha256,
+        )
         for artifact in artifacts
     }
-
-
-def _named(spec: JobSpec) -> Iterator[tuple[str, str | None]]:
-    """Yields (name, expected sha256 or None)."""
-    if spec.language_model.path is not None:
-        yield spec.language_model.path, spec.language_model.sha256
 
 
 def _identified(name: str, sha256: str | None, root: Path) -> Artifact:

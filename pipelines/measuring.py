@@ -7,7 +7,6 @@ accounts part is written last: a unit whose accounts are published is done, and 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +18,7 @@ from curation.plan import extract_step, measure_plan
 from curation.schema import ACCOUNT, DEAD_LETTER, DOCUMENT, EXACT_KEY_FIELDS, SIGNATURE_FIELDS, SIGNATURES
 from curation.step import Plan
 from pipelines.artifacts import Artifact, local_files
+from pipelines.configured import LocalFile, configured_steps
 from pipelines.inputs.reading import Accounts, read_unit
 from pipelines.inputs.units import WorkUnit
 from pipelines.parts import write_part
@@ -39,18 +39,16 @@ class Job:
     artifacts: tuple[Artifact, ...] = ()  # files that measuring reads
 
 
-def plan_of(spec: JobSpec, files: Mapping[str, Path] | None = None) -> Plan:
+def plan_of(spec: JobSpec, files: Mapping[str, LocalFile] | None = None) -> Plan:
     """Returns the plan that every extracted document passes: edits, signals, signature.
 
     Args:
         spec: the job.
         files: where the files that steps read are, by the name in the spec; without, the plan knows its schema only.
     """
-    model = spec.language_model.path
     return measure_plan(
         phases=(spec, *spec.phases),
-        language_model=str((files or {}).get(model, model)) if model is not None else None,
-        language_model_sha256=spec.language_model.sha256,
+        configured=configured_steps(spec, files),
         near=spec.dedup.near,
         equal_by=spec.dedup.kinds,
     )

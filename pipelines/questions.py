@@ -239,6 +239,7 @@ def _check(gate: Gate, rule: Rule, batch: pa.RecordBatch) -> Check:
         min=rule.min,
         max=rule.max,
         one_of=list(rule.one_of),
+        absent=rule.absent,
         outcome=outcome,
         margin=_margin(rule, value),
     )

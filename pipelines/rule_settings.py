@@ -83,7 +83,9 @@ def _rule_and_key(spec: JobSpec, gate: str, rest: str, setting: str) -> tuple[Ru
 
 
 def _only_bound(rule: Rule, gate: str, setting: str) -> str:
-    bounds = [name for name in ("min", "max") if getattr(rule, name) is not None] or ["one_of"]
+    bounds = [name for name in ("min", "max") if getattr(rule, name) is not None] or [
+        "absent" if rule.absent else "one_of"
+    ]
     if len(bounds) > 1:
         forms = " or ".join(f"{gate}.{rule.label}.{name}=VALUE" for name in bounds)
         raise SpecError(f"--set {setting}: expected {forms}, since the rule has both bounds")

@@ -15,6 +15,7 @@ from curation.errors import InputError
 from curation.identity import fingerprint
 from curation.quality.language import PACKAGED_SHA256
 from pipelines.artifacts import Artifact, artifacts_of
+from pipelines.configured import named_lists
 from pipelines.inputs.artifacts import read_artifact
 from pipelines.inputs.files import InputFile
 from pipelines.inputs.open import digest_of, list_files
@@ -108,7 +109,7 @@ def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None, digests: bo
     units = _limited(units, limit)
     tokenizer = _tokenizer(spec, root)
     artifacts = artifacts_of(spec, root=root)
-    key = _fingerprint(spec, files, tokenizer, limit)
+    key = _fingerprint(spec, files, (tokenizer, artifacts), limit)
     named = tuple((_part_name(key, unit), unit) for unit in units)
     return RunPlan(
         spec=spec, files=tuple(files), units=named, tokenizer=tokenizer, artifacts=artifacts, fingerprint=key
@@ -147,13 +148,20 @@ def _shares(total: int, count: int) -> list[int]:
     return [total // count + (index < total % count) for index in range(count)]
 
 
-def _fingerprint(spec: JobSpec, files: list[tuple[str, InputFile]], tokenizer: bytes | None, limit: int | None) -> str:
+def _fingerprint(
+    spec: JobSpec,
+    files: list[tuple[str, InputFile]],
+    beside: tuple[bytes | None, tuple[Artifact, ...]],
+    limit: int | None,
+) -> str:
+    tokenizer, artifacts = beside
     settings = decisive_settings(spec)
     return fingerprint(
         {
             "spec": settings,
             "files": [[source, file.path, file.bytes, file.digest] for source, file in files],
             "language_model": spec.language_model.sha256 or PACKAGED_SHA256,
+            "artifacts": [artifact.sha256 for artifact in artifacts],
             "tokenizer": fingerprint([tokenizer.hex()]) if tokenizer else None,
             "limit": limit,
             "version": metadata.version("gristmill"),
@@ -176,6 +184,7 @@ def decisive_settings(spec: JobSpec) -> dict[str, object]:
         del given["files"]
     settings["input_order"] = list(spec.inputs)
     settings["language_model"] = None
+    settings["url_lists"] = named_lists(spec.url_lists)
     if settings["shards"]:
         del settings["shards"]["tokenizer"]
     return settings

@@ -144,6 +144,20 @@ class LanguageModelSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UrlListsSpec:
+    """What the signal `url_rules` looks for: text files, one entry a line; paths (relative to the spec) or URLs."""
+
+    ut1: str | None = key(None, "folder of UT1's lists: a folder per category, with `domains` and maybe `urls`")
+    categories: tuple[str, ...] = key((), "categories of `ut1` to use, such as adult")
+    domains: tuple[str, ...] = key((), "lists of domains: every host below one matches")
+    hosts: tuple[str, ...] = key((), "lists of hosts")
+    pages: tuple[str, ...] = key((), "lists of URLs: what begins with one matches, up to a / or ?")
+    strict_words: tuple[str, ...] | None = key(None, "lists of words that count anywhere; null: the package's")
+    hard_words: tuple[str, ...] | None = key(None, "lists of words that count whole; null: the package's")
+    soft_words: tuple[str, ...] | None = key(None, "lists of words of which several count; null: the package's")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSpec:
     """Where and how the Beam graphs run; never changes the output."""
 
@@ -177,6 +191,7 @@ class JobSpec:
     )
     phases: tuple[PhaseSpec, ...] = key((), "what follows edits and signals, phase by phase; dedup reads the last text")
     language_model: LanguageModelSpec = key(LanguageModelSpec(), "language identification")
+    url_lists: UrlListsSpec = key(UrlListsSpec(), "lists for rules on URLs")
     dedup: DedupSpec = key(DedupSpec(), "deduplication")
     validation: ValidationSpec = key(ValidationSpec(), "held-out documents")
     shards: ShardsSpec | None = key(None, "shards; null: the run ends with kept text")

@@ -11,6 +11,7 @@ from curation.dedup.banding import MAX_NGRAM, contradictions
 from curation.errors import SpecError
 from curation.quality.gates import Rule, When
 from curation.quality.presets import PRESETS
+from pipelines.configured import LISTS
 from pipelines.dedup_checks import dedup_findings
 from pipelines.spec import GateSpec, JobSpec
 
@@ -192,6 +193,8 @@ def _rule(path: str, rule: Rule) -> Iterator[Finding]:
 
 def _artifacts(spec: JobSpec, folder: Path | None) -> Iterator[Finding]:
     model, shards = spec.language_model, spec.shards
+    if spec.url_lists.categories and spec.url_lists.ut1 is None:
+        yield "url_lists.categories", "expected `ut1` beside it, the folder that the categories are in, found none"
     yield from _sha256("language_model.sha256", model.sha256, is_needed=model.path is not None)
     if shards is None:
         return
@@ -216,13 +219,10 @@ def _runner(spec: JobSpec) -> Iterator[Finding]:
     """A worker elsewhere cannot open the driver's files; the tokenizer is read by the driver."""
     if spec.runner.name in LOCAL_RUNNERS:
         return
-    for name, given in spec.inputs.items():
-        for index, file in enumerate(given.files):
-            if "://" not in file or file.startswith("file:"):
-                yield (
-                    f"inputs.{name}.files[{index}]",
-                    f"expected a URL that workers of {spec.runner.name} can open, found {file!r}",
-                )
-    path = spec.language_model.path
-    if path is not None and ("://" not in path or path.startswith("file:")):
-        yield "language_model.path", f"expected a URL that workers of {spec.runner.name} can open, found {path!r}"
+    files = {f"inputs.{name}.files": given.files for name, given in spec.inputs.items()}
+    files |= {f"url_lists.{key}": getattr(spec.url_lists, key) or () for key in LISTS}
+    named = [(f"{path}[{index}]", file) for path, found in files.items() for index, file in enumerate(found)]
+    named += [("language_model.path", spec.language_model.path or ""), ("url_lists.ut1", spec.url_lists.ut1 or "")]
+    for path, file in named:
+        if file and ("://" not in file or file.startswith("file:")):
+            yield path, f"expected a URL that workers of {spec.runner.name} can open, found {file!r}"

@@ -237,4 +237,5 @@ def _near_preset_lines() -> Iterator[str]:
 def _bounds(rule: Rule) -> str:
     low = [f"at least {rule.min:g}"] if rule.min is not None else []
     high = [f"at most {rule.max:g}"] if rule.max is not None else []
-    return " and ".join([*low, *high]) or f"one of {', '.join(rule.one_of)}"
+    text = "none" if rule.absent else f"one of {', '.join(rule.one_of)}"
+    return " and ".join([*low, *high]) or text

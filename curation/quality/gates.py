@@ -52,6 +52,7 @@ class Rule:
     min: float | None = key(None, "smallest value that passes")
     max: float | None = key(None, "largest value that passes")
     one_of: tuple[str, ...] = key((), "texts that pass (for signals that are text)")
+    absent: bool = key(False, "any text fails, and decisions quote it (for signals that are text)")
     review_within: float = key(0.0, "values this close to the bound go to review, on either side")
     action: Literal["drop", "review"] = key("drop", "what a failed rule does")
     when: When = key(When(), "documents the rule applies to")
@@ -66,11 +67,18 @@ class Rule:
         """The column that is judged."""
         return f"signal.{self.signal}"
 
+    @property
+    def is_of_text(self) -> bool:
+        """Whether the signal is text, not a number."""
+        return bool(self.one_of) or self.absent
+
     def check(self) -> None:
         """Raises SpecError unless the rule has exactly one kind of bound that makes sense."""
-        if bool(self.one_of) == (self.min is not None or self.max is not None):
-            raise SpecError(f"rule {self.label!r}: expected min and/or max, or one_of; give one kind of bound")
-        if self.review_within < 0 or (self.one_of and self.review_within):
+        if (self.min is not None or self.max is not None) + bool(self.one_of) + self.absent != 1:
+            raise SpecError(
+                f"rule {self.label!r}: expected min and/or max, or one_of, or absent; give one kind of bound"
+            )
+        if self.review_within < 0 or (self.is_of_text and self.review_within):
             raise SpecError(f"rule {self.label!r}: review_within must be >= 0, and only with min or max")
 
 
@@ -90,7 +98,7 @@ class Gate:
         """Appends `verdict.<name>`, list of `curation.schema.VERDICT`."""
         for rule in self.rules:
             rule.check()
-            require(schema, rule.column, pa.string() if rule.one_of else pa.float64())
+            require(schema, rule.column, pa.string() if rule.is_of_text else pa.float64())
         for condition in (self.when, *(rule.when for rule in self.rules)):
             for column, _ in condition.columns():
                 require(schema, column, pa.string())
@@ -114,7 +122,7 @@ def _is_in(column: pa.Array, allowed: tuple[str, ...]) -> Mask:
 
 def _entries(rule: Rule, batch: pa.RecordBatch, applies: Mask) -> tuple[NDArray[np.int64], pa.StructArray]:
     """Returns (rows that get an entry, ascending; their VERDICT structs)."""
-    if rule.one_of:
+    if rule.is_of_text:
         return _text_entries(rule, batch[rule.column], applies)
     values = batch[rule.column].to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
     failed, near, threshold = _judge(rule, values)

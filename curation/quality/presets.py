@@ -74,7 +74,15 @@ GOPHER_REPETITION_DOLMA = _with(
 # DCLM counts every occurrence of a stop word.
 GOPHER_QUALITY_DCLM = _with(GOPHER_QUALITY, num_stop_words=Rule(signal="stop_word_occurrences", min=2, when=ENGLISH))
 
+# Penedo et al. 2023 (RefinedWeb), appendix G.1; the order of datatrove's URLFilter. Two soft words are too many.
+URL_RULES = (
+    *(Rule(signal=name, absent=True) for name in ("url_domain", "url_host", "url_page", "url_hard_word")),
+    Rule(signal="num_url_soft_words", max=1),
+    Rule(signal="url_strict_word", absent=True),
+)
+
 PRESETS: dict[str, tuple[Rule, ...]] = {
+    "url_rules": URL_RULES,
     "gopher_quality": GOPHER_QUALITY,
     "gopher_repetition": GOPHER_REPETITION,
     "gopher_quality_datatrove": GOPHER_QUALITY_DATATROVE,

@@ -77,6 +77,8 @@ def condition(rule: Rule) -> str:
         labels = ", ".join(rule.one_of[:MOST_LABELS])
         more = len(rule.one_of) - MOST_LABELS
         bound = f"{signal}one of {labels}" + (f" and {more} more" if more > 0 else "")
+    elif rule.absent:
+        bound = f"{signal}none"
     elif rule.min is not None and rule.max is not None:
         bound = f"{signal}from {number(rule.min)} to {number(rule.max)}"
     elif rule.min is not None:

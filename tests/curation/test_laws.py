@@ -72,6 +72,19 @@ def document_batch(texts):
     return pa.RecordBatch.from_arrays([*[columns[n] for n in DOCUMENT.names[:-1]], edits], schema=DOCUMENT)
 
 
+def url_batch(texts):
+    urls = [
+        (None, "https://www.sexy-girls.example.co.uk/xxx?a", "ftp://10.0.0.1/hot/sex", "//", t)[len(t) % 5]
+        for t in texts
+    ]
+    sites = [url.split("/")[2].removeprefix("www.") if url and url.count("/") > 2 else None for url in urls]
+    batch = document_batch(texts)
+    for name, values in (("url", urls), ("site", sites)):
+        place = batch.schema.get_field_index(name)
+        batch = batch.set_column(place, batch.schema.field(place), pa.array(values, pa.string()))
+    return batch
+
+
 def signal_batch(texts):
     batch = document_batch(texts)
     languages = [("en", "th", None)[len(t) % 3] for t in texts]
@@ -105,7 +118,12 @@ def example_of(kind):
         return GATE, signal_batch
     if kind is Plan:
         return Plan(phases=((GATE,), (dataclasses.replace(GATE, name="second"),))), signal_batch
-    batches = {"Extract": read_batch, "LocalStopWords": signal_batch, "RemovedWords": signal_batch}
+    batches = {
+        "Extract": read_batch,
+        "LocalStopWords": signal_batch,
+        "RemovedWords": signal_batch,
+        "UrlRules": url_batch,
+    }
     return kind(), batches.get(kind.__name__, document_batch)
 
 

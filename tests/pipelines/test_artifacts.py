@@ -3,12 +3,14 @@
 import hashlib
 import http.server
 import json
+from dataclasses import replace
 
 import pytest
 
-from curation.errors import ArtifactError
+from curation.errors import ArtifactError, SpecError
 from curation.quality.language import PACKAGED_MODEL
 from pipelines.artifacts import Artifact, local_files
+from pipelines.configured import LocalFile
 from pipelines.job import run_job
 from pipelines.progress import silent
 from pipelines.run_plan import plan_run
@@ -96,6 +98,79 @@ def test_a_damaged_copy_in_the_cache_is_fetched_again(server, tmp_path):
     copy.parent.mkdir(parents=True)
     copy.write_bytes(b"damaged")
     found = local_files((Artifact(name="lid", place=f"{address}/damaged.ftz", sha256=SHA256),))
-    assert found == {"lid": copy}
+    assert found == {"lid": LocalFile(path=copy, sha256=SHA256)}
     assert copy.read_bytes() == MODEL
     assert asked == ["/damaged.ftz"]
+
+
+LISTS = """
+job: made
+inputs: {pages: {files: [pages.jsonl], gates: [url_rules]}}
+signals: [url_rules]
+gates: {url_rules: {preset: url_rules}}
+url_lists: {ut1: blacklists, categories: [adult, gambling], hosts: [hosts.txt]}
+dedup: {near: null}
+runner: {mode: in_memory, workers: 1}
+"""
+
+
+def lists_in(folder):
+    for name, content in (
+        ("blacklists/adult/domains", "bad.com\n"),
+        ("blacklists/adult/urls", "fine.com/~joe\n"),
+        ("blacklists/gambling/domains", "dice.org\n"),
+        ("hosts.txt", "one.fine.com\n"),
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    pages = (
+        "https://fine.com/",
+        "https://x.bad.com/",
+        "https://fine.com/~joe/a",
+        "https://dice.org",
+        "https://one.fine.com",
+    )
+    (folder / "pages.jsonl").write_text("".join(f"{json.dumps({'text': url, 'url': url})}\n" for url in pages))
+    (folder / "job.yaml").write_text(LISTS)
+    return folder / "job.yaml"
+
+
+@pytest.mark.slow
+def test_lists_of_ut1_decide_and_every_decision_names_the_entry(tmp_path):
+    found = run(lists_in(tmp_path), tmp_path / "run")
+    query = """SELECT url, d.decided_by, d.failed[1].found, "signal.url_list"
+               FROM decisions d JOIN measured USING (doc_id) WHERE state = 'dropped' ORDER BY url"""
+    assert found.sql(query).fetchall() == [
+        ("https://dice.org", "url_rules/url_domain", "dice.org", "gambling/domains"),
+        ("https://fine.com/~joe/a", "url_rules/url_page", "fine.com/~joe", "adult/urls"),
+        ("https://one.fine.com", "url_rules/url_host", "one.fine.com", "hosts.txt"),
+        ("https://x.bad.com/", "url_rules/url_domain", "bad.com", "adult/domains"),
+    ]
+
+
+def test_the_fingerprint_covers_what_lists_hold_and_not_where_they_lie(tmp_path):
+    spec = load_spec(lists_in(tmp_path))
+    before = plan_run(spec, root=tmp_path).fingerprint
+    tmp_path.joinpath("blacklists").rename(tmp_path / "moved")
+    moved = replace(spec, url_lists=replace(spec.url_lists, ut1="moved"))
+    assert plan_run(moved, root=tmp_path).fingerprint == before
+    (tmp_path / "hosts.txt").write_text("two.fine.com\n")
+    assert plan_run(moved, root=tmp_path).fingerprint != before
+
+
+def test_a_category_whose_domains_are_missing_is_an_error(tmp_path):
+    spec = load_spec(lists_in(tmp_path))
+    wrong = replace(spec, url_lists=replace(spec.url_lists, categories=("adlut",)))
+    with pytest.raises(ArtifactError) as error:
+        plan_run(wrong, root=tmp_path)
+    assert str(error.value) == "blacklists/adlut/domains: cannot read this artifact: No such file or directory"
+
+
+def test_categories_without_a_folder_are_refused(tmp_path):
+    lists_in(tmp_path)
+    (tmp_path / "job.yaml").write_text(LISTS.replace("ut1: blacklists, ", ""))
+    with pytest.raises(SpecError) as error:
+        load_spec(tmp_path / "job.yaml")
+    assert str(error.value) == (
+        "job.yaml:6:13: url_lists.categories: expected `ut1` beside it, the folder that the categories are in, found none"
+    )

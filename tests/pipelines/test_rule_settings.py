@@ -104,7 +104,7 @@ def test_keys_of_the_spec_change_which_gates_judge_and_how_copies_are_removed():
         ),
         (
             "language.language_score.least=40",
-            "--set language.language_score.least=40: expected one of the keys min, max, one_of, review_within, action, "
+            "--set language.language_score.least=40: expected one of the keys min, max, one_of, absent, review_within, action, "
             "when of the rule, found 'least'",
         ),
         (

@@ -1,8 +1,9 @@
 """Inputs of peers' own tests, with the verdicts that those expect: datatrove, NeMo Curator, Dolma, Data-Juicer.
 
 What we judge otherwise on purpose is in `ON_PURPOSE`, by operation, with the reason; a case on that list must differ.
-Not run are cases of what we have no rule for: URL lists, patterns that users give, flagged words, trained tokenizers,
-spans of repeated characters, ratios of code to text; and Dolma's count of stop words in lower case alone.
+Not run are cases of what we have no rule for: patterns that users give, pornographic URLs inside texts (our rules are on
+a page's own), trained tokenizers, spans of repeated characters, ratios of code to text; and Dolma's count of stop words
+in lower case alone.
 """
 
 import json
@@ -16,9 +17,11 @@ from curation.quality.fineweb import FineWeb
 from curation.quality.gates import Gate, Rule
 from curation.quality.gopher import GopherQuality, GopherRepetition
 from curation.quality.gopher_variants import GopherVariants
+from curation.quality.listed import ListFile
 from curation.quality.nemo import NemoEnglish
 from curation.quality.presets import preset_rules
 from curation.quality.statistics import TextStatistics
+from curation.quality.urls import UrlRules
 from curation.schema import EDIT
 from curation.text.c4 import C4Lines
 
@@ -105,6 +108,26 @@ def test_datatroves_c4_cases_are_refused_or_edited_as_it_does(corpora):
         assert bool(kept(steps, rules, [case["input"]])) == (case["expected"] is True), case["test"]
         if case["output_text"] is not None:
             assert processed(steps, [case["input"]])["text"].to_pylist() == [case["output_text"]]
+
+
+def test_datatroves_url_cases_have_its_verdicts(corpora, tmp_path):
+    cases = [case for case in cases_of(corpora, "filters_datatrove.json") if case["op"] == "URLFilter"]
+    assert len(cases) == 5
+    (tmp_path / "domains").write_text("blocked.org\ndanger.org\n")  # its `extra_domains`, which are both to it
+    (tmp_path / "hosts").write_text("badsubdomain.nice.com\n")
+    domains, hosts = ((ListFile(path=str(tmp_path / name), name=name),) for name in ("domains", "hosts"))
+    urls = [case["url"] for case in cases]
+    sites = [url.split("/")[2] for url in urls]
+    batch = UrlRules(domains=domains, hosts=hosts)(pa.record_batch({"url": urls, "site": sites}))
+    failed = Gate(name="g", rules=preset_rules("url_rules"))(batch)["verdict.g"].to_pylist()
+    ours = {"domain": "url_domain", "subdomain": "url_host"}
+    expected = [[] if case["expected"] is True else [ours[case["expected"][1]]] for case in cases]
+    assert [[entry["rule"] for entry in entries] for entries in failed] == expected
+    assert [entry["found"] for entries in failed for entry in entries] == [
+        "danger.org",
+        "danger.org",
+        "badsubdomain.nice.com",
+    ]
 
 
 NEMO = {

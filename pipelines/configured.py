@@ -1,0 +1,96 @@
+"""Signals that a spec configures, and the files that they read.
+
+Until the files are found, a step holds their names as in the spec: enough for its schema.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from curation.quality.language import Language
+from curation.quality.listed import ListFile
+from curation.quality.urls import UrlRules
+from curation.step import Step
+from pipelines.inputs.locations import is_url, local_path
+from pipelines.spec import JobSpec, UrlListsSpec
+
+LISTS = ("domains", "hosts", "pages", "strict_words", "hard_words", "soft_words")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalFile:
+    """A file on this machine, and the sha256 (hex) that it must have."""
+
+    path: Path
+    sha256: str
+
+
+def configured_steps(spec: JobSpec, files: Mapping[str, LocalFile] | None = None) -> dict[str, Step]:
+    """Returns the signals that are to measure as the spec says, by name.
+
+    Args:
+        spec: the job.
+        files: where the files are, by the name in the spec; an optional one may be missing. None: not known yet.
+    """
+    model = spec.language_model
+    pinned = model.path is not None and model.sha256 is not None
+    local = (files or {}).get(model.path or "")
+    language = Language(model=str(local.path) if local else model.path, sha256=model.sha256) if pinned else Language()
+    return {"language": language, "url_rules": _url_rules(spec.url_lists, files)}
+
+
+def needed_files(spec: JobSpec, *, root: Path) -> Iterator[tuple[str, str | None]]:
+    """Yields (name in the spec, sha256 that the spec expects or None) of every file that measuring reads.
+
+    Args:
+        spec: the job.
+        root: folder that relative paths start from; a local category of UT1 may lack `urls`.
+    """
+    if spec.language_model.path is not None:
+        yield spec.language_model.path, spec.language_model.sha256
+    for names in _names(spec.url_lists).values():
+        for name in names or ():
+            if is_url(name) or not _is_optional(name, spec.url_lists) or Path(local_path(name, root=root)).is_file():
+                yield name, None
+
+
+def named_lists(lists: UrlListsSpec) -> dict[str, list[str] | None]:
+    """Returns what decisions call the lists, by key; where they lie is left out."""
+    return {key: None if names is None else list(map(_shown, names)) for key, names in _names(lists).items()}
+
+
+def _names(lists: UrlListsSpec) -> dict[str, tuple[str, ...] | None]:
+    """Returns the files of each kind; null where the package's are meant."""
+    names: dict[str, tuple[str, ...] | None] = {key: getattr(lists, key) for key in LISTS}
+    folders = [f"{(lists.ut1 or '').rstrip('/')}/{category}" for category in lists.categories]
+    names["domains"] = (*lists.domains, *(f"{folder}/domains" for folder in folders))
+    names["pages"] = (*lists.pages, *(f"{folder}/urls" for folder in folders))
+    return names
+
+
+def _is_optional(name: str, lists: UrlListsSpec) -> bool:
+    return name.endswith("/urls") and name not in lists.pages
+
+
+def _url_rules(lists: UrlListsSpec, files: Mapping[str, LocalFile] | None) -> UrlRules:
+    found = {key: None if names is None else _list_files(names, files) for key, names in _names(lists).items()}
+    return UrlRules(
+        domains=found["domains"] or (),
+        hosts=found["hosts"] or (),
+        pages=found["pages"] or (),
+        strict_words=found["strict_words"],
+        hard_words=found["hard_words"],
+        soft_words=found["soft_words"],
+    )
+
+
+def _list_files(names: tuple[str, ...], files: Mapping[str, LocalFile] | None) -> tuple[ListFile, ...]:
+    if files is None:
+        return tuple(ListFile(path=name, name=_shown(name)) for name in names)
+    there = [(name, files[name]) for name in names if name in files]
+    return tuple(ListFile(path=str(file.path), name=_shown(name), sha256=file.sha256) for name, file in there)
+
+
+def _shown(name: str) -> str:
+    """Returns `adult/domains` of `/lists/ut1/adult/domains`: the last two parts of a path."""
+    return "/".join(PurePosixPath(name).parts[-2:])

@@ -58,9 +58,10 @@ class MinHash:
             ValueError: the shingles of the batch pass 2 GiB (texts of 1 GiB and more).
         """
         words = words_of(batch["text"])
-        return with_columns(batch, SIGNATURE_FIELDS, [*_hashes(words), *_sketch_columns(self._sketches(words))])
+        return with_columns(batch, SIGNATURE_FIELDS, [*_hashes(words), *_sketch_columns(self.sketches(words))])
 
-    def _sketches(self, words: Words) -> Sketches:
+    def sketches(self, words: Words) -> Sketches:
+        """Returns shingle sets and signatures as arrays, without columns."""
         num_permutations = self.bands * self.rows
         if self.shingle == "characters":
             return sketch_characters(

@@ -21,6 +21,8 @@ MAX_EARLIER = 32
 PAIRS_AT_ONCE = 1 << 23
 """Pairs in memory at once: 64 MiB."""
 
+_SLOTS = 8  # bytes of scratch per entry, to tell those that may share a bucket
+
 RANK_BITS = 32
 """A pair is one uint64: the later rank above, the earlier one below."""
 
@@ -98,6 +100,9 @@ def packed_pairs(
         ValueError: another dtype or length.
     """
     _check_entries(hash_M, rank_M)
+    shared_M = np.empty(hash_M.size, dtype=np.bool_)
+    _find_shared(hash_M, np.zeros(_SLOTS << max(hash_M.size - 1, 0).bit_length(), dtype=np.uint8), shared_M)
+    hash_M, rank_M = hash_M[shared_M], rank_M[shared_M]
     order_M = np.argsort(hash_M)
     sorted_hash_M, sorted_rank_M = hash_M[order_M], rank_M[order_M]
     num_pairs, hot_buckets = _sort_buckets(sorted_hash_M, sorted_rank_M, max_earlier)
@@ -191,6 +196,20 @@ def _by_partition(
         partition = _partition_of(hash_M[m], partitions)
         hashes[at_P[partition]], ranks[at_P[partition]] = hash_M[m], rank_M[m]
         at_P[partition] += 1
+
+
+@kernel
+def _find_shared(hash_M: NDArray[np.uint64], count_S: NDArray[np.uint8], shared_M: NDArray[np.bool_]) -> None:
+    """Marks entries whose hash others may have: all that have one, and one in `_SLOTS` of the rest at most.
+
+    Most entries are alone in their bucket, and this is faster than sorting them. `count_S` is zero, 2^k long.
+    """
+    mask = np.uint64(count_S.size - 1)
+    for m in range(hash_M.size):
+        slot = hash_M[m] & mask
+        count_S[slot] += count_S[slot] < np.uint8(2)
+    for m in range(hash_M.size):
+        shared_M[m] = count_S[hash_M[m] & mask] > np.uint8(1)
 
 
 @kernel

@@ -16,6 +16,7 @@ from curation.kernels.byte_classes import byte_counts, class_counts, lanes_of
 from curation.kernels.c4 import c4_removals, sentence_counts
 from curation.kernels.characters import CHARS
 from curation.kernels.code_points import marks_table
+from curation.kernels.content import content_hashes
 from curation.kernels.families import are_related, groups_of_relatives, nearest_ancestors, unrelated_pairs
 from curation.kernels.fasttext import Encoder, document_vectors, new_cache
 from curation.kernels.fasttext_dictionary import dictionary_entries, word_table
@@ -66,6 +67,7 @@ def _warm_text() -> None:
     found = words(values, offsets_N1)
     for column in (offsets_N1, *found):
         column.setflags(write=False)
+    content_hashes(values, offsets_N1)
     quality_counts(values, offsets_N1, found, stop_words=("the",), bullets=("-",))
     repetition_counts(values, offsets_N1, found, lines(values, offsets_N1, found))
     folded_words(values, offsets_N1, found)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.kernels import kernel
+from curation.kernels.buffers import reused
 from curation.kernels.characters import (
     BREAKS,
     CHARS,
@@ -78,17 +79,18 @@ def words(values: Bytes, offsets_N1: Counts) -> WordArrays:
     longest = int(sizes_N.max(initial=0))
     capacity = (num_bytes + num_documents) // 2 + 80  # a word and a gap take two bytes; 80: written past the last
     out = WordArrays(
-        start_W=np.empty(capacity, dtype=np.uint32),
-        length_W=np.empty(capacity, dtype=np.uint32),
-        chars_W=np.empty(capacity, dtype=np.uint32),
-        hash_W=np.empty(capacity, dtype=np.uint64),
+        start_W=reused("start_W", capacity, np.uint32),
+        length_W=reused("length_W", capacity, np.uint32),
+        chars_W=reused("chars_W", capacity, np.uint32),
+        hash_W=reused("hash_W", capacity, np.uint64),
         word_offsets_N1=np.zeros(num_documents + 1, dtype=np.int64),
-        newline_K=np.empty(num_bytes + 80, dtype=np.uint32),
+        newline_K=reused("newline_K", num_bytes + 80, np.uint32),
         newline_offsets_N1=np.zeros(num_documents + 1, dtype=np.int64),
         counts_N6=np.zeros((num_documents, 6), dtype=np.int64),
     )
-    lowered = np.zeros(longest + 4 * int(PAD), dtype=np.uint8)
-    mask_B8 = np.zeros((longest // int(BLOCK) + 3, 8), dtype=np.uint64)
+    lowered = reused("lowered", longest + 4 * int(PAD), np.uint8)
+    mask_B8 = reused("mask_B8", (longest // int(BLOCK) + 3) * 8, np.uint64).reshape(-1, 8)
+    lowered[:], mask_B8[:] = 0, 0
     _words(values, offsets_N1, unicode_table(), lowered, mask_B8, *out)
     num_words, num_newlines = out.word_offsets_N1[-1], out.newline_offsets_N1[-1]
     return out._replace(

@@ -138,6 +138,7 @@ def words_of(array: pa.Array) -> Words:
     """
     key = (array.type, array.offset, len(array), *(buffer and buffer.address for buffer in array.buffers()))
     if getattr(_latest, "key", None) != key:
+        _latest.key = _latest.words = _latest.array = None  # so that their memory serves again
         _latest.words = _words(array)
         _latest.key, _latest.array = key, array
     latest: Words = _latest.words

@@ -126,6 +126,19 @@ def word_hash(word: str, fold: Callable[[str], str] = lowered) -> int:
     return _multiply(_eight(data, len(data) - 16) ^ seed_low, _eight(data, len(data) - 8) ^ mixed)
 
 
+def content_hash(data: bytes) -> int:
+    """The hash of a document's bytes, in Python integers."""
+    seed_low, at = 0x01E7037ED1A00B01, 0
+    mixed = _multiply(0x9E3779B97F4A7C15 ^ len(data), seed_low)
+    while at + 16 <= len(data):
+        mixed = _multiply(_eight(data, at) ^ seed_low, _eight(data, at + 8) ^ mixed)
+        at += 16
+    rest = data[at:]
+    if len(rest) < 8:
+        return _multiply(int.from_bytes(rest, "big") ^ seed_low, mixed)
+    return _multiply(_eight(data, at) ^ seed_low, _eight(data, len(data) - 8) ^ mixed)
+
+
 def _eight(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 8], "little")
 

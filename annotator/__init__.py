@@ -1,1 +1,1 @@
-"""Human review in Label Studio. Empty so far: a run writes `review/`, and nothing here reads it yet."""
+"""Human review in Label Studio: questions of a run to people, and their answers back."""

@@ -8,6 +8,7 @@
     ├── InputError                 2  an input is missing or may not be read
     ├── ArtifactError              1  a model, tokenizer or list is missing or has another digest
     ├── RunLocked                  1  another process is writing this run
+    ├── ReviewError                1  the review server cannot be started, or refuses a request
     ├── TooManyBadRecords          3  dead letters above `limits.max_bad_fraction`
     ├── ConservationError          4  one of the three conservation laws does not hold
     └── VerifyError                4  a file of a run or an export is not what its manifest says
@@ -45,6 +46,10 @@ class ArtifactError(GristmillError):
 
 class RunLocked(GristmillError):
     """Another live process holds the lock of this run directory."""
+
+
+class ReviewError(GristmillError):
+    """The review server cannot be installed or started, or it refuses what it is asked."""
 
 
 class TooManyBadRecords(GristmillError):

@@ -187,3 +187,65 @@ TOKENS = pa.schema(
     ]
 )
 """One row per kept document, in input order; token ids lie beside it as `<part>.bin`."""
+
+TASK_KINDS = ("document", "pair")
+REVIEW_ROUTES = ("doubt", "audit_kept", "audit_dropped")
+"""Why people are asked: the rules are in doubt, or to see what the rules let through and what they took."""
+
+REVIEW_TASKS = pa.schema(
+    [
+        pa.field("review_key", pa.string(), nullable=False),  # names the question: document, text, route, interface
+        pa.field("kind", pa.string(), nullable=False),  # one of TASK_KINDS
+        pa.field("doc_id", type_of_id, nullable=False),
+        pa.field("text_hash", type_of_id, nullable=False),  # BLAKE2b-128 of the text that is judged
+        pa.field("other_id", type_of_id),  # of a pair: the document it may be a copy of
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),  # kept | dropped | review: before people are asked
+        pa.field("route", pa.string(), nullable=False),  # one of REVIEW_ROUTES
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("inclusion_probability", pa.float64(), nullable=False),  # of being asked about, in its stratum
+        pa.field("priority", pa.int64(), nullable=False),  # 0 is asked first
+        pa.field("num_reviewers", pa.int32(), nullable=False),
+        pa.field("is_blind", pa.bool_(), nullable=False),  # shown without what the rules think
+        pa.field("prediction", pa.string()),  # keep | drop: what the rules think; null: in doubt
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("other_text", pa.string()),
+    ]
+)
+"""Questions for people, the first to be asked first."""
+
+SPAN = pa.struct(
+    [
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),  # characters of the text that was shown
+        pa.field("end", pa.int64(), nullable=False),
+    ]
+)
+
+PEOPLE_DECISIONS = pa.schema(
+    [
+        pa.field("doc_id", type_of_id, nullable=False),
+        pa.field("text_hash", type_of_id, nullable=False),  # of the text that was judged
+        pa.field("other_id", type_of_id),  # of a pair: document B; doc_id is A
+        pa.field("review_key", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),  # one of TASK_KINDS
+        pa.field("route", pa.string(), nullable=False),  # one of REVIEW_ROUTES
+        pa.field("inclusion_probability", pa.float64(), nullable=False),
+        pa.field("reviewer", pa.string(), nullable=False),
+        pa.field("event", pa.string(), nullable=False),  # answered | skipped | deleted
+        pa.field("decision", pa.string()),  # keep | edit | drop; keep_a | keep_b | keep_both | drop_both | unsure
+        pa.field("quality", pa.int32()),  # 1 to 5
+        pa.field("issues", pa.list_(pa.string()), nullable=False),
+        pa.field("spans", pa.list_(SPAN), nullable=False),
+        pa.field("rewrite", pa.string()),
+        pa.field("note", pa.string()),
+        pa.field("lead_time_seconds", pa.float64()),
+        pa.field("prediction_changed", pa.bool_()),  # null: nothing was predicted
+        pa.field("model_version", pa.string()),
+        pa.field("config_version", pa.string(), nullable=False),  # of the interface the answer was given in
+        pa.field("task_id", pa.int64(), nullable=False),
+        pa.field("annotation_id", pa.int64(), nullable=False),
+        pa.field("updated_at", pa.timestamp("us", tz="UTC"), nullable=False),
+    ]
+)
+"""What people answered, in the order in which it was seen; append-only: the last row of an annotation holds."""

@@ -2,6 +2,8 @@
 
 import atexit
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,14 @@ def corpora() -> Path:
     if not folder.is_dir():
         pytest.fail(f"GRISTMILL_CORPORA={named}: expected a folder that holds dev/, found none")
     return folder
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Starts to install Label Studio while the other tests run, where a test of this session needs it."""
+    if any(item.get_closest_marker("labelstudio") for item in session.items) and not session.config.option.collectonly:
+        command = "from tests.annotator.conftest import CACHE; from annotator.installation import cache_folder, install; "
+        command += "install(cache_folder({'GRISTMILL_REVIEW_CACHE': str(CACHE)}))"
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        quiet = subprocess.DEVNULL
+        started = subprocess.Popen([sys.executable, "-c", command], env=environment, stdout=quiet, stderr=quiet)
+        atexit.register(started.wait)

@@ -21,16 +21,17 @@ from pipelines.teardown import hush_teardown
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 GOES_ON = frozenset({"run", "resume", "dedup"})
 """Commands that go on where they stopped when given again."""
-EXTRAS = {"torch": "trainer", "label_studio_sdk": "annotator", "starlette": "service", "uvicorn": "service"}
+EXTRAS = {"torch": "trainer", "urllib3": "annotator", "starlette": "service", "uvicorn": "service"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A command as `--help` shows it: `module` of this package defines it, and is imported when it is called."""
+    """A command as `--help` shows it: `module` of `package` defines it, and is imported when it is called."""
 
     module: str
     does: str
     example: str
+    package: str = "pipelines.command"
 
 
 SECTIONS: dict[str, dict[str, Entry]] = {
@@ -64,6 +65,14 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "verify": Entry(module="seeing", does="Check checksums and the conservation laws.", example="verify RUN"),
         "export": Entry(module="seeing", does="Write the kept text to one file.", example="export RUN --to jsonl.zst"),
     },
+    "People": {
+        "review": Entry(
+            package="annotator",
+            module="command",
+            does="Ask people in Label Studio: up, down, status, push, pull.",
+            example="review push runs/web-1a2b3c4d",
+        ),
+    },
     "Tokenizers": {
         "tokenizer": Entry(
             module="tokenizer",
@@ -90,7 +99,7 @@ class LazyGroup(click.Group):
         """Imports and returns one command."""
         if cmd_name not in ENTRIES:
             return None
-        module = importlib.import_module(f"pipelines.command.{ENTRIES[cmd_name].module}")
+        module = importlib.import_module(f"{ENTRIES[cmd_name].package}.{ENTRIES[cmd_name].module}")
         command: click.Command = getattr(module, cmd_name)
         return command
 

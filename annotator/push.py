@@ -1,0 +1,193 @@
+"""Questions to the server: each once, whatever happens in between.
+
+What is not known is looked up before anything is sent again. A server may still be at work on an import whose
+answer was lost, so keys whose fate was ever unsure are counted once more at the end, and a second copy that nobody
+answered is deleted.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from annotator.interface import MODEL_VERSION, interface_of, task_of, version_of
+from annotator.label_studio import WAITS_SECONDS, LabelStudio
+from annotator.ledger import Ledger, Project, open_ledger, project_of, review_lock, save_project
+from annotator.transport import Unanswered
+from curation.errors import InputError
+from curation.schema import REVIEW_TASKS, TASK_KINDS
+
+TASKS = "tasks"
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """What a push did with the tasks of one kind."""
+
+    kind: str
+    project: int
+    url: str
+    num_tasks: int
+    num_new: int
+    config_changed: bool
+
+
+def push(run: Path, server: LabelStudio, *, url: str, reached: Callable[[str], None] = lambda _: None) -> list[Pushed]:
+    """Makes a task for every question of a run that has none yet.
+
+    Args:
+        run: the run directory.
+        server: where to.
+        url: of the server; a run's tasks stay on one server.
+        reached: told the name of each point at which a process may be killed, for tests.
+
+    Raises:
+        InputError: the run asks nothing, its tasks are on another server, or their project was deleted.
+        RunLocked: another process pushes or pulls.
+    """
+    tasks, target = tasks_of(run), _Target(run=run, server=server, url=url, reached=reached)
+    with review_lock(run):
+        return [
+            _push_kind(target, kind, tasks.filter(pc.equal(tasks["kind"], kind)))
+            for kind in TASK_KINDS
+            if pc.any(pc.equal(tasks["kind"], kind)).as_py()
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """From where to where a push goes."""
+
+    run: Path
+    server: LabelStudio
+    url: str
+    reached: Callable[[str], None]
+
+
+def tasks_of(run: Path) -> pa.Table:
+    """Returns the questions of a run, the first to be asked first.
+
+    Raises:
+        InputError: it has none.
+    """
+    names = sorted((run / TASKS).glob("*.parquet"))
+    table = ds.dataset([str(name) for name in names], schema=REVIEW_TASKS).to_table() if names else None
+    if table is None or not table.num_rows:
+        raise InputError(f"{run}: expected questions for people in {TASKS}/, found none; see `review:` in the spec")
+    return table.sort_by("priority")
+
+
+def _push_kind(target: _Target, kind: str, tasks: pa.Table) -> Pushed:
+    is_known = project_of(target.run, kind) is not None
+    project = _project(target, kind, tasks)
+    server, ledger = target.server, open_ledger(target.run, kind)
+    if not is_known:  # a process killed before it noted the project, or another copy of this run, may have filled it
+        ledger.intend(tasks["review_key"].to_pylist())
+    unsure = set(ledger.unsure)
+    _recover(server, project.project, ledger, sorted(unsure))
+    missing = [key for key in tasks["review_key"].to_pylist() if key not in ledger.known]
+    for batch in _batches(tasks, missing):
+        unsure |= _send(target, project.project, ledger, batch)
+    if unsure:
+        _remove_copies(server, project.project, ledger, sorted(unsure))
+    return Pushed(
+        kind=kind,
+        project=project.project,
+        url=target.url,
+        num_tasks=tasks.num_rows,
+        num_new=len(missing),
+        config_changed=config_changed(server, project),
+    )
+
+
+def config_changed(server: LabelStudio, project: Project) -> bool:
+    """Returns whether somebody changed the interface on the server.
+
+    Raises:
+        InputError: the project was deleted.
+    """
+    return version_of(str(server.project(project.project)["label_config"])) != project.config_version
+
+
+def _project(target: _Target, kind: str, tasks: pa.Table) -> Project:
+    run, url, server = target.run, target.url, target.server
+    known = project_of(run, kind)
+    interface = interface_of(kind)
+    if known is not None:
+        if known.url != url:
+            raise InputError(
+                f"{run}: its tasks are on {known.url}, this is {url}; start that server or give its URL, or begin "
+                "anew with --new-project"
+            )
+        server.project(known.project)
+        return known
+    title = f"{run.resolve().name[:30]} {kind} {interface.version} {_digest(tasks)}"
+    number = server.create_project(
+        title,
+        interface=interface.xml,
+        model_version=MODEL_VERSION,
+        num_reviewers=max(tasks["num_reviewers"].to_pylist()),
+    )
+    project = Project(url=url, project=number, title=title, config_version=interface.version)
+    save_project(run, kind, project)
+    return project
+
+
+def _digest(tasks: pa.Table) -> str:
+    """Returns what tells this run's questions from another run's of the same name: the first key."""
+    return str(tasks["review_key"][0].as_py())[:8]
+
+
+def _batches(tasks: pa.Table, missing: Sequence[str]) -> Iterator[pa.Table]:
+    chosen = tasks.filter(pc.is_in(tasks["review_key"], pa.array(missing, pa.string())))
+    for start in range(0, chosen.num_rows, BATCH):
+        yield chosen.slice(start, BATCH)
+
+
+def _send(target: _Target, project: int, ledger: Ledger, batch: pa.Table) -> set[str]:
+    """Makes the tasks of a batch; returns the keys whose fate was unsure for a while."""
+    server = target.server
+    rows = {str(row["review_key"]): row for row in batch.to_pylist()}
+    ledger.intend(list(rows))
+    target.reached("after_intent")
+    unsure: set[str] = set()
+    for seconds in (*WAITS_SECONDS, None):
+        left = [key for key in rows if key not in ledger.known]
+        if not left:
+            break
+        try:
+            ids = server.import_tasks(project, [task_of(rows[key]) for key in left])
+        except Unanswered:
+            if seconds is None:
+                raise
+            unsure.update(left)
+            server.wait(seconds)
+            _recover(server, project, ledger, left)
+            continue
+        target.reached("after_import")
+        ledger.learn(dict(zip(left, ids, strict=True)))
+    return unsure
+
+
+def _recover(server: LabelStudio, project: int, ledger: Ledger, keys: Sequence[str]) -> None:
+    """Asks the server which of `keys` it has."""
+    if keys:
+        found = server.look_up(project, keys)
+        ledger.learn({key: ids[0] for key, ids in found.items()})
+
+
+def _remove_copies(server: LabelStudio, project: int, ledger: Ledger, keys: Sequence[str]) -> None:
+    """Leaves one task for each key: an answered one if there is one, else the oldest."""
+    for key, ids in server.look_up(project, keys).items():
+        if len(ids) == 1:
+            continue
+        answered = [task for task in ids if server.has_annotations(task)]
+        chosen = (answered or ids)[0]
+        for task in ids:
+            if task != chosen and task not in answered:
+                server.delete_task(task)
+        ledger.learn({key: chosen})

@@ -38,7 +38,11 @@ class LabelStudio:
 
     def find_project(self, title: str) -> int | None:
         """Returns the project of that title, the oldest of several; None where there is none."""
-        found = _object(self._repeat("GET", "/api/projects", query=(("title", title), ("page_size", "1000"))))
+        found = _object(
+            self._repeat(
+                "GET", "/api/projects", query=(("title", title), ("page_size", "1000"), ("include", "id,title"))
+            )
+        )
         rows = found.get("results")
         ids = [_int(row["id"]) for row in _rows(rows) if row.get("title") == title]
         return min(ids, default=None)

@@ -18,10 +18,13 @@ from annotator.label_studio import WAITS_SECONDS, LabelStudio
 from annotator.ledger import Ledger, Project, open_ledger, project_of, review_lock, save_project
 from annotator.transport import Unanswered
 from curation.errors import InputError
+from curation.identity import fingerprint
 from curation.schema import REVIEW_TASKS, TASK_KINDS
 
 TASKS = "tasks"
 BATCH = 500
+NAME_CHARS = 20
+"""Of the run in the title of its project; Label Studio takes titles of up to 50 characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +128,7 @@ def _project(target: _Target, kind: str, tasks: pa.Table) -> Project:
             )
         server.project(known.project)
         return known
-    title = f"{run.resolve().name[:30]} {kind} {interface.version} {_digest(tasks)}"
+    title = f"{run.resolve().name[:NAME_CHARS]} {kind} {interface.version[:8]} {_digest(run, tasks)}"
     number = server.create_project(
         title,
         interface=interface.xml,
@@ -137,9 +140,10 @@ def _project(target: _Target, kind: str, tasks: pa.Table) -> Project:
     return project
 
 
-def _digest(tasks: pa.Table) -> str:
-    """Returns what tells this run's questions from another run's of the same name: the first key."""
-    return str(tasks["review_key"][0].as_py())[:8]
+def _digest(run: Path, tasks: pa.Table) -> str:
+    """Returns what tells these questions from those of another run of the same name."""
+    mark = run / "fingerprint"
+    return fingerprint([mark.read_text() if mark.exists() else "", *tasks["review_key"].to_pylist()])[:8]
 
 
 def _batches(tasks: pa.Table, missing: Sequence[str]) -> Iterator[pa.Table]:

@@ -31,9 +31,13 @@ def _hush_teardown() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first: side by side, no process is left alone with a long file at the end."""
+    """Files with slow tests come first: side by side, no process is left alone with a long file at the end.
+
+    Those that need Label Studio come last: it is installed meanwhile.
+    """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    waits = {item.path for item in items if item.get_closest_marker("labelstudio")}
+    items.sort(key=lambda item: (item.path in waits, item.path not in slow))
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +61,9 @@ def corpora() -> Path:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Starts to install Label Studio while the other tests run, where a test of this session needs it."""
     if any(item.get_closest_marker("labelstudio") for item in session.items) and not session.config.option.collectonly:
-        command = "from tests.annotator.conftest import CACHE; from annotator.installation import cache_folder, install; "
+        command = (
+            "from tests.annotator.conftest import CACHE; from annotator.installation import cache_folder, install; "
+        )
         command += "install(cache_folder({'GRISTMILL_REVIEW_CACHE': str(CACHE)}))"
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
         quiet = subprocess.DEVNULL

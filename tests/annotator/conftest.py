@@ -1,9 +1,11 @@
-"""One real Label Studio server per test session, installed in the background while other tests run."""
+"""One real Label Studio server for all processes of a test session, installed while other tests run."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from annotator.installation import Installation, cache_folder, install
 from annotator.label_studio import LabelStudio
@@ -21,10 +23,20 @@ def installation() -> Installation:
 
 @pytest.fixture(scope="session")
 def started(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    """The server of the session."""
-    data = tmp_path_factory.mktemp("review-server")
-    yield start(data, lambda: installation, allow_local_webhooks=True)
-    stop(data)
+    """The server of the session; the first process that needs it starts it, the last one ends it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    data, users = shared / "review-server", shared / "review-server-users"
+    with FileLock(shared / "review-server-lock"):
+        users.mkdir(exist_ok=True)
+        mine = users / str(os.getpid())
+        mine.touch()
+        server = start(data, lambda: installation, allow_local_webhooks=True)
+    yield server
+    with FileLock(shared / "review-server-lock"):
+        mine.unlink()
+        if not any(users.iterdir()):
+            stop(data)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ class Batch:
     """R rows of T + 1 tokens, C = T + 1.
 
     `tokens_RC` uint16 or uint32, a writable copy; `n_valid_R` int64: tokens before the padding; `doc_lens_P` int64:
-    lengths of the pieces of documents, row by row; `pieces_R1` int64: where each row's pieces start.
+    lengths of the pieces of documents, row by row; `pieces_R1` int64: where each row's pieces start; `source_P` int64:
+    which of the manifest's `sources` each piece is from (-1: another).
     """
 
     first_row: int
@@ -22,6 +23,7 @@ class Batch:
     n_valid_R: NDArray[np.int64]
     doc_lens_P: NDArray[np.int64]
     pieces_R1: NDArray[np.int64]
+    source_P: NDArray[np.int64]
 
     def inputs(self) -> NDArray[np.int64]:
         """Returns (R, T): what the model reads."""

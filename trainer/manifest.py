@@ -4,6 +4,7 @@ Every value is checked for type and range, paths must stay inside the folder, an
 each other, before a byte of a shard is touched. Unknown keys are ignored: minor versions may add some.
 """
 
+import bisect
 import hashlib
 import json
 import re
@@ -47,11 +48,13 @@ class ShardFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRange:
-    """A stage and its rows [row_start, row_end)."""
+    """A stage and its rows [row_start, row_end); the factor is a suggestion for the learning rate."""
 
     name: str
     row_start: int
     row_end: int
+    lr_factor: float
+    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,15 @@ class Manifest:
     order_path: str
     order_sha256: str
     order_digest: str
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Sources of the documents in the rows, sorted; `Batch.source_P` indexes them."""
+        return tuple(sorted({source for stage in self.stages for source in stage.sources}))
+
+    def stage_at(self, row: int) -> StageRange:
+        """Returns the stage that holds `row`, in [0, rows)."""
+        return self.stages[bisect.bisect_right([stage.row_end for stage in self.stages], row)]
 
     @property
     def row_bytes(self) -> int:
@@ -171,6 +183,20 @@ class _Object:
             raise self.fail(key, f"a whole number from {low} to {high}")
         return value
 
+    def number(self, key: str, low: float, high: float, *, missing: float) -> float:
+        """Returns a number in [low, high]; `missing` where there is no such key."""
+        value = self._value.get(key, missing)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise self.fail(key, f"a number from {low} to {high}")
+        return float(value)
+
+    def keys(self, key: str) -> tuple[str, ...]:
+        """Returns the keys of an object; none where there is none."""
+        value = self._value.get(key, {})
+        if not isinstance(value, dict):
+            raise self.fail(key, "an object")
+        return tuple(value)
+
     def count(self, key: str) -> int:
         """Returns a number of things."""
         return self.integer(key, 0, MAX_COUNT)
@@ -244,7 +270,13 @@ def _check_version(top: _Object) -> None:
 
 def _stage(entry: _Object) -> StageRange:
     start = entry.count("row_start")
-    return StageRange(name=entry.text("name"), row_start=start, row_end=entry.integer("row_end", start, MAX_COUNT))
+    return StageRange(
+        name=entry.text("name"),
+        row_start=start,
+        row_end=entry.integer("row_end", start, MAX_COUNT),
+        lr_factor=entry.number("lr_factor", 0, 1024, missing=1.0),
+        sources=entry.keys("tokens_by_source"),
+    )
 
 
 def _file(entry: _Object, width: int) -> ShardFile:

@@ -1,14 +1,6 @@
 """Opens an export and reads its rows by memory map, with NumPy and Arrow alone.
 
-In a training loop::
-
-    shards = open_shards("runs/quickstart-1a2b3c4d/exports/0123456789abcdef")
-    shards.verify()
-    state = shards.start(global_batch=256)
-    while state.epoch == 0:
-        batch = shards.batch(state, rank=rank, world=world)
-        ...
-        state = shards.advance(state)
+`trainer.loader.CurriculumDataset` makes steps of them for a training loop.
 
 The token ids of a row group lie side by side in its file, so a row is a slice of the map: no decoding, no workers,
 and a resumed run starts at any row at once. What each file says of itself is checked when it is first touched.
@@ -17,12 +9,12 @@ and a resumed run starts at any row at once. What each file says of itself is ch
 import bisect
 import functools
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -31,7 +23,6 @@ from curation.curriculum.token_page import LayoutError, token_page
 from curation.errors import VerifyError
 from trainer.batch import Batch
 from trainer.manifest import Manifest, ShardFile, read_manifest
-from trainer.progress import ReadState, after, rows_of, state_from
 
 PIECE_COLUMNS = ["n_valid", "continued", "doc_lens", "doc_ids", "doc_sources"]
 CACHED_GROUPS = 4
@@ -84,7 +75,7 @@ class Shards:
     def rows(self, start: int, stop: int) -> Batch:
         """Returns rows [start, stop) with the lengths of their documents; raises as `tokens`."""
         tokens = self.tokens(start, stop)
-        columns = self.columns(start, stop, ["n_valid", "doc_lens"])
+        columns = self.columns(start, stop, ["n_valid", "doc_lens", "doc_sources"])
         lens = columns["doc_lens"].combine_chunks()
         pieces = np.concatenate(([0], np.cumsum(lens.value_lengths().to_numpy(zero_copy_only=False))))
         return Batch(
@@ -93,7 +84,12 @@ class Shards:
             n_valid_R=columns["n_valid"].to_numpy().astype(np.int64),
             doc_lens_P=lens.flatten().to_numpy().astype(np.int64),
             pieces_R1=pieces.astype(np.int64),
+            source_P=self._source_codes(columns["doc_sources"].combine_chunks().flatten()),
         )
+
+    def _source_codes(self, names: pa.Array) -> NDArray[np.int64]:
+        codes = pc.index_in(names, value_set=pa.array(self.manifest.sources, pa.string()))
+        return np.asarray(codes.fill_null(-1), dtype=np.int64)
 
     def columns(self, start: int, stop: int, names: list[str]) -> pa.Table:
         """Returns columns other than `tokens` of rows [start, stop); raises as `tokens`."""
@@ -123,34 +119,12 @@ class Shards:
             tokenizer_sha256=manifest.tokenizer_sha256,
         )
 
-    def start(self, *, global_batch: int) -> ReadState:
-        """Returns the state before the first step of `global_batch` rows.
-
-        Raises:
-            ValueError: a batch below one row.
-        """
-        if global_batch < 1:
-            raise ValueError(f"expected a global batch of at least 1 row, found {global_batch}")
-        return ReadState(manifest_sha256=self.manifest.sha256, next_row=0, epoch=0, global_batch=global_batch)
-
-    def resume(self, state: Mapping[str, object]) -> ReadState:
-        """Returns the state that a checkpoint holds; raises VerifyError if it is of other data."""
-        return state_from(state, manifest_sha256=self.manifest.sha256, rows=len(self))
-
-    def batch(self, state: ReadState, *, rank: int = 0, world: int = 1) -> Batch:
-        """Returns the rows of one step that `rank` of `world` ranks takes; raises as `tokens`."""
-        rows = rows_of(state, rows=len(self), rank=rank, world=world)
-        return self.rows(rows.start, rows.stop)
-
-    def advance(self, state: ReadState) -> ReadState:
-        """Returns the state after one step."""
-        return after(state, rows=len(self))
-
-    def num_targets(self, state: ReadState) -> int:
-        """Returns the labels of a whole step that count, over all ranks: the divisor of its loss."""
-        rows = rows_of(state, rows=len(self))
-        columns = self.columns(rows.start, rows.stop, ["n_valid", "doc_lens"])
-        return int(columns["n_valid"].to_numpy().sum()) - len(columns["doc_lens"].combine_chunks().flatten())
+    def num_targets(self, start: int, stop: int) -> int:
+        """Returns how many labels of rows [start, stop) count; raises as `tokens`."""
+        columns = self.columns(start, stop, ["n_valid", "doc_lens"])
+        return int(columns["n_valid"].to_numpy().sum()) - int(
+            pc.sum(pc.list_value_length(columns["doc_lens"])).as_py() or 0
+        )
 
     def verify(self) -> None:
         """Reads everything and compares it with the manifest; see `trainer.verification`.
@@ -291,13 +265,15 @@ def open_shards(path: Path | str, *, sha256: str | None = None) -> Shards:
     """Opens the export in folder `path`; its validation split is the export in `path/validation`.
 
     Args:
-        path: the folder that holds `manifest.json`.
+        path: the folder that holds `manifest.json`, or the file `latest` beside it that names one.
         sha256: digest that the manifest must have, where it is known from elsewhere.
 
     Raises:
         VerifyError: no export, one with another digest, or a file that is missing, of another size, or outside.
     """
     root = Path(path)
+    if root.is_file():
+        root = root.parent / root.read_text("utf-8", "replace").strip()
     manifest = read_manifest(root)
     if sha256 is not None and manifest.sha256 != sha256:
         raise VerifyError(f"{root}: expected the manifest with sha256 {sha256}, found {manifest.sha256}")

@@ -11,15 +11,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from curation.errors import VerifyError
 from pipelines.shards import export_shards
 from tests.token_runs import documents, texts, tokenizer, write_run
 from trainer.batch import IGNORE
 from trainer.manifest import parse_manifest
-from trainer.progress import ReadState, after, rows_of
 from trainer.shards import SlowLayoutWarning, open_shards
 
 
@@ -116,45 +113,6 @@ def test_masks_separate_documents_and_padding(exported: Path):
     assert (batch.labels()[0][valid - 1 :] == IGNORE).all()
 
 
-@given(
-    st.integers(1, 200), st.integers(1, 40), st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(0, 5)
-)
-def test_the_rows_of_a_step_do_not_depend_on_the_number_of_ranks(rows: int, batch: int, worlds: list[int], epochs: int):
-    state = ReadState(manifest_sha256="0" * 64, next_row=0, epoch=0, global_batch=batch)
-    seen: list[int] = []
-    steps = 0
-    while state.epoch == 0:
-        world = min(worlds[steps % len(worlds)], batch)
-        for rank in range(world):
-            seen += rows_of(state, rows=rows, rank=rank, world=world)
-        state = after(state, rows=rows)
-        steps += 1
-    assert seen == list(range(rows)), "the ranks of each step, in order, are the rows of the export, in order"
-
-
-def test_a_step_takes_at_most_as_many_ranks_as_rows():
-    state = ReadState(manifest_sha256="0" * 64, next_row=0, epoch=0, global_batch=4)
-    with pytest.raises(ValueError, match="world <= global batch"):
-        rows_of(state, rows=100, rank=0, world=5)
-
-
-def test_targets_of_all_ranks_add_up_to_those_of_the_step(exported: Path):
-    shards = open_shards(exported)
-    state = shards.advance(shards.start(global_batch=7))
-    assert sum(shards.batch(state, rank=rank, world=3).num_targets for rank in range(3)) == shards.num_targets(state)
-
-
-def test_a_state_resumes_at_its_row_and_is_refused_for_other_data(exported: Path):
-    shards = open_shards(exported)
-    state = shards.advance(shards.start(global_batch=7))
-    saved = json.loads(json.dumps(state.to_dict()))
-    assert shards.resume(saved) == state
-    with pytest.raises(VerifyError, match="made with other data"):
-        open_shards(exported / "validation").resume(saved)
-    with pytest.raises(VerifyError, match="next_row: expected a whole number"):
-        shards.resume(saved | {"next_row": -1})
-
-
 def test_a_flipped_bit_in_any_file_is_refused(copy: Path):
     for path in sorted(path for path in copy.rglob("*") if path.is_file()):
         content = path.read_bytes()
@@ -217,6 +175,18 @@ def test_a_file_rewritten_by_another_tool_is_read_through_pyarrow_and_that_is_sa
     assert np.array_equal(found, expected)
 
 
+def test_the_sources_of_a_batch_are_those_of_its_pieces(exported: Path):
+    shards = open_shards(exported)
+    assert shards.manifest.sources == ("law", "web")
+    batch = shards.rows(3, 20)
+    expected = [piece.source for row in range(3, 20) for piece in shards.documents(row)]
+    assert [shards.manifest.sources[code] for code in batch.source_P] == expected
+
+
+def test_the_pointer_to_the_newest_export_opens_it(exported: Path):
+    assert open_shards(exported.parent / "latest").manifest == open_shards(exported).manifest
+
+
 def test_a_manifest_of_another_digest_than_pinned_is_refused(exported: Path):
     digest = open_shards(exported).manifest.sha256
     assert len(open_shards(exported, sha256=digest)) > 0
@@ -255,6 +225,9 @@ HOSTILE = {
     "seq_len=1000000000000": "whole number from 1",
     "tokenizer.vocab_size=65537": "whole number from 1",
     "tokenizer.eos_id=300": "whole number from 0",
+    "stages.0.lr_factor=-1": "a number from 0",
+    'stages.0.lr_factor="1"': "a number from 0",
+    "stages.0.tokens_by_source=[]": "an object",
     "totals.rows=1": "expected to end at row",
     "totals.tokens=1": "tokens \\+ padding",
     "format=other": "gristmill-shards",

@@ -76,7 +76,7 @@ def deduplicate(
         texts: `string` or `large_string`; null counts as the empty text. Never written.
         minhash: shingles, bands and rows.
         min_jaccard: smallest similarity of two shingle sets that links them.
-        exact: link equal texts too (of equal hashes by content, those that BLAKE2b-128 says are), also those without a shingle.
+        exact: link equal texts too, also those without a shingle; BLAKE2b-128 says which are equal.
         rule: see `curation.dedup.survivors`.
         batch_bytes: text signed at once; does not change the result.
 

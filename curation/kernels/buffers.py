@@ -6,9 +6,12 @@ finding them. Buffers belong to a thread; each grows to the largest array that w
 
 import sys
 import threading
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
+
+Number = TypeVar("Number", bound=np.generic)
 
 MOST_BYTES = 64 << 20
 """Larger arrays are of giant documents, which are rare: their memory is given back."""
@@ -18,7 +21,7 @@ _HELD_ONLY = 3  # references to a buffer without a view: the dictionary's, the l
 _held = threading.local()
 
 
-def reused(name: str, size: int, dtype: DTypeLike) -> NDArray[np.generic]:
+def reused(name: str, size: int, dtype: type[Number]) -> NDArray[Number]:
     """Returns an array (size,) of anything, as `np.empty` does, in this thread's memory of that name.
 
     As long as a view of the last such array lives anywhere, that keeps its memory and new memory is taken.

@@ -112,11 +112,13 @@ def test_links_are_the_pairs_of_the_bands_whose_sets_are_that_similar(tmp_path, 
     assert all(frozenset((n, n - 1)) in near for n in alike), "14 bands of 8 rows miss one in 3,000 at 0.9"
 
 
+@pytest.mark.slow
 def test_a_pass_per_key_finds_the_same_links_as_one_pass(tmp_path, texts):
     assert len(Keys.of(NearSpec(), len(texts)).passes(len(texts), 1)) == 14
     assert linked(tmp_path, texts, memory_bytes=1) == linked(tmp_path, texts, memory_bytes=1 << 30)
 
 
+@pytest.mark.slow
 def test_estimated_similarities_are_shares_of_equal_minima_near_the_true_ones(tmp_path, texts):
     sets = [shingles(text) for text in texts]
     near = linked(tmp_path, texts, min_jaccard=0.6, verify="estimate")

@@ -19,6 +19,7 @@ TABLE = pa.table(
 )
 
 
+@pytest.mark.slow
 @given(cuts=st.lists(st.integers(0, TABLE.num_rows), max_size=12))
 def test_the_same_rows_give_the_same_bytes_however_they_are_cut(tmp_path_factory, cuts):
     edges = sorted({0, TABLE.num_rows, *cuts})

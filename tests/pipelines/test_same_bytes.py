@@ -61,6 +61,7 @@ def reference(tmp_path_factory):
     return contents(output)
 
 
+@pytest.mark.slow
 def test_the_reference_holds_every_folder_of_a_run(reference):
     folders = {name.split("/")[0] for name in reference}
     expected = "inputs measured signatures accounts dead_letter verdicts links canaries decisions documents review tokens exports"

@@ -50,6 +50,7 @@ def runs(draw: st.DrawFn):
     return batches
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     batches=runs(),
@@ -341,6 +342,7 @@ def peak_bytes_of_export(root: Path, tokens_each: int) -> int:
     return peak
 
 
+@pytest.mark.slow
 def test_memory_holds_a_row_group_and_not_the_tokens(tmp_path: Path):
     few, many = peak_bytes_of_export(tmp_path / "few", 10_000), peak_bytes_of_export(tmp_path / "many", 80_000)
     assert many < 48_000_000 / 8, "48 MB of token ids"

@@ -242,6 +242,7 @@ jobs = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(jobs)
 def test_what_is_dumped_is_read_back_as_the_same_job(job):
     assert parse_spec(dump_spec(job).encode(), name="run") == with_signing(job)

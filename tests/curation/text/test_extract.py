@@ -168,6 +168,7 @@ print("alive")
 """
 
 
+@pytest.mark.slow
 def test_pages_100000_levels_deep_neither_crash_the_process_nor_hold_it_up(repository):
     done = subprocess.run(
         [sys.executable, "-c", HOSTILE_PAGES], capture_output=True, text=True, timeout=120, cwd=repository, check=False

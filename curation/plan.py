@@ -12,6 +12,7 @@ from curation.dedup.banding import Signing
 from curation.dedup.exact_keys import ExactKeys
 from curation.dedup.minhash import MinHash
 from curation.errors import SpecError
+from curation.quality.bad_words import BadWords
 from curation.quality.c4 import C4, MC4
 from curation.quality.fineweb import FineWeb
 from curation.quality.gopher import GopherQuality, GopherRepetition
@@ -21,6 +22,7 @@ from curation.quality.nemo import NemoEnglish
 from curation.quality.removed_words import RemovedWords
 from curation.quality.statistics import TextStatistics
 from curation.quality.stop_words import LocalStopWords
+from curation.quality.toxicity import Toxicity
 from curation.quality.urls import UrlRules
 from curation.step import Plan, Step
 from curation.text.c4 import C4Lines
@@ -51,6 +53,8 @@ SIGNALS: dict[str, type[Step]] = {
     "fineweb": FineWeb,
     "nemo_english": NemoEnglish,
     "removed_words": RemovedWords,
+    "bad_words": BadWords,
+    "toxicity": Toxicity,
 }
 
 

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from pipelines.configured import LISTS
 from pipelines.spec import JobSpec
 
 
@@ -24,7 +25,14 @@ def moved(spec: JobSpec, *, root: Path, folder: Path) -> JobSpec:
         shards = replace(shards, tokenizer=_moved(shards.tokenizer, root, folder))
     if model.path is not None:
         model = replace(model, path=_moved(model.path, root, folder))
-    return replace(spec, inputs=inputs, shards=shards, language_model=model)
+    lists = spec.url_lists
+    files = {
+        key: tuple(_moved(file, root, folder) for file in found)
+        for key in LISTS
+        if (found := getattr(lists, key)) is not None
+    }
+    lists = replace(lists, ut1=lists.ut1 and _moved(lists.ut1, root, folder), **files)
+    return replace(spec, inputs=inputs, shards=shards, language_model=model, url_lists=lists)
 
 
 def _moved(path: str, root: Path, folder: Path) -> str:

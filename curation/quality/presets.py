@@ -89,6 +89,11 @@ PRESETS: dict[str, tuple[Rule, ...]] = {
     "gopher_quality_multilingual": GOPHER_QUALITY_MULTILINGUAL,
     # Raffel et al. 2020, section 2.2, after the edit `c4_lines`
     "c4": _rules({"num_sentences": (5, None), "num_lorem_ipsum": (None, 0), "num_curly_brackets": (None, 0)}),
+    # Raffel et al. 2020, section 2.2: pages with a word of LDNOOBW; and the same with the rules of `bad_word_context`
+    "c4_bad_words": _rules({"num_listed_words": (None, 0)}),
+    "bad_words_in_context": _rules({"num_bad_words": (None, 0)}),
+    # models/toxicity.json: of texts held out, 1.2% of the inoffensive ones are above it; people decide
+    "toxicity": (Rule(signal="toxicity_score", max=0.9, action="review"),),
     # Xue et al. 2021, section 3.1
     "mc4": _rules({"third_longest_line_chars": (200, None)}),
     # datatrove 0.10.1, FineWebQualityFilter

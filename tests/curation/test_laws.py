@@ -123,6 +123,8 @@ def example_of(kind):
         "LocalStopWords": signal_batch,
         "RemovedWords": signal_batch,
         "UrlRules": url_batch,
+        "BadWords": signal_batch,
+        "Toxicity": signal_batch,
     }
     return kind(), batches.get(kind.__name__, document_batch)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from curation.quality.bad_words import BadWords
 from curation.quality.c4 import C4, MC4
 from curation.quality.fineweb import FineWeb
 from curation.quality.gates import Gate, Rule
@@ -193,6 +194,23 @@ def test_dolmas_gopher_cases_have_its_values(corpora):
     # Dolma takes "a test." as the most frequent 2-gram, by all characters of words with marks; ours is the first of equals
     values.pop("fraction_of_characters_in_most_common_2grams")
     assert {name: batch[f"signal.{ours[name]}"][0].as_py() for name in values} == values
+
+
+def listed_words(language, texts):
+    batch = pa.record_batch({"text": texts, "signal.language": [language] * len(texts)})
+    return BadWords()(batch)["signal.num_bad_words"].to_pylist()
+
+
+def test_data_juicers_flagged_texts_have_bad_words_and_the_others_none(corpora):
+    (case,) = [case for case in cases_of(corpora, "ops_data_juicer.json") if case["op"] == "FlaggedWordFilter"]
+    counts = listed_words("zh", [row["text"] for row in case["input"]])
+    assert [row for row, count in zip(case["input"], counts, strict=True) if not count] == case["expected"]
+
+
+def test_a_comma_does_not_hide_a_word_as_it_does_from_dolma(corpora):
+    (case,) = [case for case in cases_of(corpora, "taggers_dolma.json") if case["test"] == "test_naughty_words"]
+    assert case["expected"] == [], "Dolma parts words at white space alone"
+    assert listed_words("en", [case["input"]]) == [1]
 
 
 @pytest.mark.parametrize(

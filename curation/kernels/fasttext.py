@@ -6,9 +6,9 @@ words with their punctuation; n-grams are of code points, of `<word>`; a line en
 what follows a literal `</s>` is not read; words that begin with `__label__` are labels unless the dictionary
 says otherwise. Line feeds count as spaces.
 
-The vector of a word is the sum of its rows, from zero, in the library's order; a document's is the sum of its
-words' vectors in text order. So it does not matter whether a word's vector comes from the cache. A cache
-entry is found by the word's own bytes, up to 32, so no other word can stand in for it; longer ones are
+The vector of a word is the sum of its rows, from zero: its own, then those of its n-grams by length. A document's
+is the sum of its words' vectors in text order. So it does not matter whether a word's vector comes from the cache. A
+cache entry is found by the word's own bytes, up to 32, so no other word can stand in for it; longer ones are
 summed anew each time. Any bytes are safe to pass.
 """
 
@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from curation.kernels import borrowing, inlined, kernel
 from curation.kernels.fasttext_dictionary import ABSENT, WordTable, find_word, fnv_bytes
-from curation.kernels.fasttext_rows import CHUNK, Rows, Settings, add_buckets, add_rows, ngrams
+from curation.kernels.fasttext_rows import CHUNK, MAX_CHARACTERS, Rows, Settings, add_buckets, add_rows, ngrams
 from curation.kernels.vector import (
     KEY_BYTES,
     LANES,
     add_8,
     count_bits,
     first_bytes,
+    has_key,
     load_u64,
     lowest_bit,
     mask_of_space,
@@ -48,12 +49,12 @@ MIX = tuple(
     np.uint64(value) for value in (0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3)
 )
 ROWS, FNV, ROW = np.uint64(4), np.uint64(5), np.uint64(6)
-"""Where a cache entry has its number of rows, its hash, and its row if there is no vector, in uint64."""
+"""Where a cache entry has its number of rows, its hash with flags, and its row if there is no vector, in uint64."""
 VECTOR = np.uint64(12)
 """Where it has its vector, in float32."""
-AHEAD, AHEAD_MASK = np.uint64(32), np.uint64(31)
-"""Words whose cache entries are asked for before they are needed."""
-IS_LABEL = np.uint64(2**32)
+AHEAD, RING = np.uint64(16), np.uint64(31)
+"""How many words before it is needed a cache entry is asked for, and the mask of places to note it."""
+IS_LABEL, IS_END = np.uint64(2**32), np.uint64(2**33)
 Z, ONE, TWO, THREE, FOUR, SIX, EIGHT, SIXTEEN = (np.uint64(n) for n in (0, 1, 2, 3, 4, 6, 8, 16))
 THIRTY_TWO, LAST, BLOCK = np.uint64(32), np.uint64(63), np.uint64(64)
 KEY_SIZE, LANE_COUNT = np.uint64(KEY_BYTES), np.uint64(LANES)
@@ -87,10 +88,16 @@ def new_cache(encoder: Encoder, *, num_bytes: int) -> Cache:
     width = 4 * (int(VECTOR) + -(-dim // LANES) * LANES)
     width += -width % 64
     num_entries = 1 << max(0, (num_bytes // width).bit_length() - 1)
-    memory = np.zeros((num_entries + 1) * width + 64, dtype=np.uint8)
-    start = -memory.ctypes.data % 64
-    entries = memory[start : start + (num_entries + 1) * width]
+    entries = empty_aligned((num_entries + 1) * width)
+    entries[:] = 0
     return Cache(u64_SK=entries.view(np.uint64).reshape(num_entries + 1, -1), f32=entries.view(np.float32))
+
+
+def empty_aligned(num_bytes: int) -> Bytes:
+    """Returns uint8 (num_bytes,) that begins with a cache line; where it is large, NumPy asks for huge pages."""
+    memory = np.empty(num_bytes + 64, dtype=np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + num_bytes]
 
 
 def document_vectors(values: Bytes, offsets_N1: Counts, encoder: Encoder, cache: Cache) -> tuple[Floats, Counts]:
@@ -138,7 +145,8 @@ def _documents(  # type: ignore[no-untyped-def]
 ):
     sum_V = np.empty((settings.dim + LANE_COUNT - ONE) // LANE_COUNT * LANE_COUNT, dtype=np.float32)
     row_G = np.empty(CHUNK, dtype=np.uint32)
-    entry_A = np.empty(AHEAD, dtype=np.uint64)
+    scratch_2C = np.empty((2, CHUNK + MAX_CHARACTERS + 1), dtype=np.uint32)
+    entry_A = np.empty(RING + ONE, dtype=np.uint64)
     for n in range(np.uint64(offsets_N1.size - 1)):
         begin = np.uint64(offsets_N1[n])
         size = np.uint64(offsets_N1[n + ONE]) - begin
@@ -160,6 +168,7 @@ def _documents(  # type: ignore[no-untyped-def]
             cache_f32,
             sum_V,
             row_G,
+            scratch_2C,
             entry_A,
         )
         num_rows_N[n] = np.int64(num_rows)
@@ -171,7 +180,8 @@ def _documents(  # type: ignore[no-untyped-def]
 @kernel
 def _tokens(values, begin, size, text, bounds_2T):  # type: ignore[no-untyped-def]
     """Copies one document and a line end into `text` (from PAD); writes its words' first bytes and ends."""
-    text[PAD : PAD + size] = values[begin : begin + size]
+    for i in range(size):  # a slice would be copied byte by byte, in case the arrays overlap
+        text[PAD + i] = values[begin + i]
     end = PAD + size + np.uint64(LINE_END.size)
     text[PAD + size : end] = LINE_END
     text[end : end + BLOCK] = 0
@@ -217,6 +227,7 @@ def _sum(  # type: ignore[no-untyped-def]
     cache_f32,
     sum_V,
     row_G,
+    scratch_2C,
     entry_A,
 ):
     """Adds all rows of a document to the sum; returns how many."""
@@ -224,23 +235,23 @@ def _sum(  # type: ignore[no-untyped-def]
     not_kept = np.uint64(cache_u64.shape[0] - 1)
     width = np.uint64(sum_V.size)
     num_rows, num_hashes, num_listed = Z, Z, Z
-    for t in range(num_tokens):
-        if t & AHEAD_MASK == Z:
-            for ahead in range(t, min(t + AHEAD, num_tokens)):
-                begin = np.uint64(bounds_2T[0, ahead])
-                k0, k1, k2, k3 = first_bytes(text, begin, np.uint64(bounds_2T[1, ahead]) - begin)
-                entry = (multiply(k0 ^ MIX[0], k1 ^ MIX[1]) ^ multiply(k2 ^ MIX[2], k3 ^ MIX[3])) & (not_kept - ONE)
-                entry_A[ahead & AHEAD_MASK] = entry
-                prefetch(cache_f32, entry * stride)
-                prefetch(cache_f32, entry * stride + SIXTEEN)
+    for ahead in range(num_tokens + AHEAD):
+        if ahead < num_tokens:
+            begin = np.uint64(bounds_2T[0, ahead])
+            k0, k1, k2, k3 = first_bytes(text, begin, np.uint64(bounds_2T[1, ahead]) - begin)
+            entry = (multiply(k0 ^ MIX[0], k1 ^ MIX[1]) ^ multiply(k2 ^ MIX[2], k3 ^ MIX[3])) & (not_kept - ONE)
+            entry_A[ahead & RING] = entry
+            prefetch(cache_f32, entry * stride)
+            prefetch(cache_f32, entry * stride + SIXTEEN)
+        if ahead < AHEAD:
+            continue
+        t = ahead - AHEAD
         begin = np.uint64(bounds_2T[0, t])
         size = np.uint64(bounds_2T[1, t]) - begin
-        k0, k1, k2, k3 = first_bytes(text, begin, size)
-        entry = entry_A[t & AHEAD_MASK]
-        differs = cache_u64[entry, Z] ^ k0 | cache_u64[entry, ONE] ^ k1
-        differs |= cache_u64[entry, TWO] ^ k2 | cache_u64[entry, THREE] ^ k3
-        if differs or size > KEY_SIZE:
+        entry = entry_A[t & RING]
+        if size > KEY_SIZE or not has_key(text, begin, size, cache_f32, entry * stride):
             entry = entry if size <= KEY_SIZE else not_kept
+            k0, k1, k2, k3 = first_bytes(text, begin, size)
             cache_u64[entry, Z], cache_u64[entry, ONE] = k0, k1
             cache_u64[entry, TWO], cache_u64[entry, THREE] = k2, k3
             rows, fnv, row = _word(
@@ -258,6 +269,7 @@ def _sum(  # type: ignore[no-untyped-def]
                 cache_f32,
                 entry * stride + VECTOR,
                 row_G,
+                scratch_2C,
             )
             cache_u64[entry, ROWS], cache_u64[entry, FNV] = rows, fnv
             if not settings.max_chars:
@@ -274,8 +286,8 @@ def _sum(  # type: ignore[no-untyped-def]
         num_rows += cache_u64[entry, ROWS]
         fnv = cache_u64[entry, FNV]
         bounds_2T[0, num_hashes] = np.uint32(fnv)  # takes the place of a start that was read
-        num_hashes += ONE - (fnv >> THIRTY_TWO)
-        if k0 == END_OF_LINE and size == FOUR:
+        num_hashes += ONE - (fnv >> THIRTY_TWO & ONE)
+        if fnv & IS_END:
             break
     add_rows(row_G, num_listed, Z, settings, stored, centroids, norm_R, sum_V, Z)
     if settings.word_ngrams > ONE:
@@ -300,6 +312,7 @@ def _word(  # type: ignore[no-untyped-def]
     target,
     at,
     row_G,
+    scratch_2C,
 ):
     """Returns (number of rows, hash with the flag of a label, its own row if it has one) of one word.
 
@@ -322,9 +335,10 @@ def _word(  # type: ignore[no-untyped-def]
         first, end = begin - ONE, begin + size + ONE
         i = first
         while i < end:
-            i, count = ngrams(text, i, first, end, settings, row_G)
+            i, count = ngrams(text, i, first, end, settings, kept_B, scratch_2C, row_G)
             num_rows += add_buckets(row_G, count, settings, kept_B, stored, centroids, norm_R, target, at)
-    return num_rows, np.uint64(fnv) | (IS_LABEL if is_label else Z), entry
+    flags = (IS_LABEL if is_label else Z) | (IS_END if is_line_end else Z)
+    return num_rows, np.uint64(fnv) | flags, entry
 
 
 @borrowing

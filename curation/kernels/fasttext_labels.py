@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.kernels import borrowing, inlined, kernel
+from curation.kernels import borrowing, kernel
+from curation.kernels.vector import LANES, dot_8
 
 Floats = NDArray[np.float32]
 Nodes = NDArray[np.int32]
@@ -28,8 +29,8 @@ UNSEEN = 10**15
 class Labels(NamedTuple):
     """What makes scores of document vectors: L labels, `dim` numbers D."""
 
-    weight_DL: Floats
-    """The output matrix, transposed: for the hierarchical loss a column per inner node, in making order."""
+    weight_LD: Floats
+    """The output matrix: for the hierarchical loss a row per inner node, in making order."""
     loss: int
     child_T2: Nodes
     """The children of inner nodes L, L + 1, ... of the hierarchical loss; the root is the last."""
@@ -81,7 +82,7 @@ def best_labels(vector_ND: Floats, labels: Labels, *, count: int) -> tuple[Nodes
         labels: the labels; finite weights.
         count: how many, 1 or more.
     """
-    num_labels = labels.weight_DL.shape[1]
+    num_labels = labels.weight_LD.shape[0]
     size = (vector_ND.shape[0], min(count, num_labels))
     label_NK, score_NK = np.full(size, -1, dtype=np.int32), np.zeros(size, dtype=np.float64)
     _best(vector_ND, *labels, label_NK, score_NK)
@@ -89,18 +90,21 @@ def best_labels(vector_ND: Floats, labels: Labels, *, count: int) -> tuple[Nodes
 
 
 @kernel
-def _best(vector_ND, weight_DL, loss, child_T2, sigmoid_S, label_NK, score_NK):  # type: ignore[no-untyped-def]
-    num_labels, most = weight_DL.shape[1], label_NK.shape[1]
+def _best(vector_ND, weight_LD, loss, child_T2, sigmoid_S, label_NK, score_NK):  # type: ignore[no-untyped-def]
+    num_labels, most = weight_LD.shape[0], label_NK.shape[1]
     score_L = np.empty(num_labels, dtype=np.float32)
     heap_score, heap_label = np.empty(most + 1, dtype=np.float64), np.empty(most + 1, dtype=np.int32)
     stack_node, stack_score = np.empty(num_labels + 1, dtype=np.int32), np.empty(num_labels + 1, dtype=np.float64)
+    weights = weight_LD.reshape(-1)
     for n in range(vector_ND.shape[0]):
-        score_L[:] = 0
-        for d in range(vector_ND.shape[1]):
-            _add_scaled(score_L, vector_ND[n, d], weight_DL[d])
+        vector_D = vector_ND[n]
         if loss == HIERARCHICAL:
-            found = _descend(score_L, child_T2, stack_node, stack_score, heap_score, heap_label, most)
+            found = _descend(
+                vector_D, weights, num_labels, child_T2, stack_node, stack_score, heap_score, heap_label, most
+            )
         else:
+            for label in range(num_labels):
+                score_L[label] = _dot(vector_D, weights, label)
             if loss == SOFTMAX:
                 _softmax(score_L)
             else:
@@ -112,10 +116,18 @@ def _best(vector_ND, weight_DL, loss, child_T2, sigmoid_S, label_NK, score_NK): 
             _pop(heap_score, heap_label, found - k)
 
 
-@inlined
-def _add_scaled(score_L, factor, weight_L):  # type: ignore[no-untyped-def]
-    for label in range(score_L.size):
-        score_L[label] += factor * weight_L[label]
+@borrowing
+def _dot(vector_D, weights, row):  # type: ignore[no-untyped-def]
+    """Returns the product of a vector and a row of weights in float32, in an order that only the size decides."""
+    size = np.uint64(vector_D.size)
+    base = np.uint64(row) * size
+    full = size - size % np.uint64(LANES)
+    total = np.float32(0)
+    for d in range(np.uint64(0), full, np.uint64(LANES)):
+        total += dot_8(vector_D, np.uint64(d), weights, base + d)
+    for d in range(full, size):
+        total += np.float32(vector_D[d] * weights[base + d])
+    return total
 
 
 @borrowing
@@ -170,13 +182,12 @@ def _scan(score_L, heap_score, heap_label, most):  # type: ignore[no-untyped-def
 
 
 @borrowing
-def _descend(score_L, child_T2, stack_node, stack_score, heap_score, heap_label, most):  # type: ignore[no-untyped-def]
+def _descend(vector_D, weights, num_labels, child_T2, stack_node, stack_score, heap_score, heap_label, most):  # type: ignore[no-untyped-def]
     """Puts the best leaves of the tree in the heap, the likelier child first; returns how many.
 
     Scores are products of probabilities, which order leaves as the library's sums of logarithms do; below 1e-5, and
     below what the heap holds, no leaf is looked at.
     """
-    num_labels = score_L.size
     size, depth = 0, 1
     stack_node[0], stack_score[0] = 2 * num_labels - 2, 1.0
     while depth:
@@ -188,7 +199,7 @@ def _descend(score_L, child_T2, stack_node, stack_score, heap_score, heap_label,
             size = _push(heap_score, heap_label, size, score, node, most)
             continue
         inner = node - num_labels
-        right = np.float32(1.0 / np.float64(np.float32(1) + np.exp(np.float32(-score_L[inner]))))
+        right = np.float32(1.0 / np.float64(np.float32(1) + np.exp(np.float32(-_dot(vector_D, weights, inner)))))
         left = np.float32(1.0 - np.float64(right))
         first = np.int64(right > left)
         stack_node[depth], stack_score[depth] = child_T2[inner, 1 - first], score * (min(left, right) + RAISED)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from curation.kernels import inlined
 from curation.kernels.fasttext_dictionary import FNV_BASIS, fnv_byte, keep_buckets
-from curation.kernels.vector import LANES, add_1, add_8, multiply, prefetch
+from curation.kernels.vector import LANES, add_1, add_8_of_rows, multiply, prefetch
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -20,13 +20,12 @@ Floats = NDArray[np.float32]
 CHUNK = 1024
 """N-grams whose rows are looked up together."""
 MAX_CHARACTERS = 256
-"""Longest n-gram of characters: those from one character on fit the last part of a chunk."""
+"""Longest n-gram of characters."""
 AHEAD, LINE = np.uint64(8), np.uint64(64)
-"""Rows that are asked for before they are added, and bytes that come at once."""
-FULL = np.uint64(CHUNK - MAX_CHARACTERS)
+"""Rows that are added together while as many are asked for, and bytes that come at once."""
 LEAD, CONTINUATION = np.uint8(0xC0), np.uint8(0x80)
 NUM_CENTROIDS, LANE_COUNT = np.uint64(256), np.uint64(LANES)
-Z, ONE, TWO, NINE = (np.uint64(n) for n in (0, 1, 2, 9))
+Z, ONE, TWO, FIVE, NINE = (np.uint64(n) for n in (0, 1, 2, 5, 9))
 
 
 class Rows(NamedTuple):
@@ -62,38 +61,55 @@ class Settings(NamedTuple):
 
 
 @inlined
-def ngrams(text, i, first, end, settings, hash_G):  # type: ignore[no-untyped-def]
-    """Writes hashes of the n-grams of characters of text[first:end] that begin at byte i or after, as many as fit.
+def ngrams(text, i, first, end, settings, kept_B, scratch_2C, bucket_G):  # type: ignore[no-untyped-def]
+    """Writes buckets of the n-grams of characters of text[first:end] that begin at byte i or after, as many as fit.
 
-    Returns (byte to go on from, how many).
+    Shorter ones first: hashes of one length grow independently of each other. Scratch has where characters begin,
+    and these hashes. Returns (byte to go on from, how many).
     """
-    count = Z
-    while i < end and count < FULL:
-        fnv = FNV_BASIS
-        chars = Z
-        j = i
-        while j < end and chars < settings.max_chars:
-            fnv = fnv_byte(fnv, text[j])
+    num_starts = np.uint64(CHUNK) // settings.max_chars
+    num_chars = Z
+    j = i
+    while j < end and num_chars < num_starts + settings.max_chars:
+        scratch_2C[0, num_chars], scratch_2C[1, num_chars] = np.uint32(j), FNV_BASIS
+        num_chars += ONE
+        j += ONE
+        while j < end and text[j] & LEAD == CONTINUATION:
             j += ONE
-            complete = j == end or text[j] & LEAD != CONTINUATION
-            chars += np.uint64(complete)
-            alone = chars == ONE and (i == first or j == end)
-            hash_G[count] = fnv
-            count += np.uint64(complete and chars >= settings.min_chars and not alone)
-        i += ONE
-        while i < end and text[i] & LEAD == CONTINUATION:
-            i += ONE
-    return i, count
+    scratch_2C[0, num_chars] = np.uint32(j)
+    num_starts = min(num_starts, num_chars)
+    is_ascii = j - i == num_chars
+    count = Z
+    for longer in range(min(settings.max_chars, num_chars)):
+        left = min(num_starts, num_chars - longer)
+        for s in range(left):
+            fnv = scratch_2C[1, s]
+            if is_ascii:
+                fnv = fnv_byte(fnv, text[i + s + longer])
+            else:
+                for k in range(np.uint64(scratch_2C[0, s + longer]), np.uint64(scratch_2C[0, s + longer + ONE])):
+                    fnv = fnv_byte(fnv, text[k])
+            scratch_2C[1, s] = fnv
+        if longer + ONE >= settings.min_chars:
+            skipped = np.uint64(longer == Z and i == first)  # < and > are no n-grams alone
+            left -= np.uint64(longer == Z and np.uint64(scratch_2C[0, left]) == end)
+            for s in range(skipped, left):
+                fraction = settings.bucket_inverse * np.uint64(scratch_2C[1, s])
+                bucket = multiply(fraction, settings.num_buckets) ^ (fraction * settings.num_buckets)
+                bucket_G[count + s - skipped] = np.uint32(bucket)
+                prefetch(kept_B, bucket >> FIVE)
+            count += left - skipped
+    return np.uint64(scratch_2C[0, num_starts]), count
 
 
 @inlined
 def add_buckets(row_G, count, settings, kept_B, stored, centroids, norm_R, target, at):  # type: ignore[no-untyped-def]
-    """Adds the rows of the buckets of the first `count` hashes; returns how many have one."""
-    for g in range(count):
-        fraction = settings.bucket_inverse * np.uint64(row_G[g])
-        row_G[g] = np.uint32(multiply(fraction, settings.num_buckets) ^ (fraction * settings.num_buckets))
+    """Adds the rows of the first `count` buckets; returns how many have one."""
     if settings.is_pruned:
         count = keep_buckets(kept_B, row_G, count)
+        if not settings.num_parts:
+            for g in range(min(count, AHEAD)):
+                prefetch(stored, (np.uint64(row_G[g]) + settings.num_words) * (settings.dim << TWO))
     add_rows(row_G, count, settings.num_words, settings, stored, centroids, norm_R, target, at)
     return count
 
@@ -101,21 +117,21 @@ def add_buckets(row_G, count, settings, kept_B, stored, centroids, norm_R, targe
 @inlined
 def add_rows(row_G, count, offset, settings, stored, centroids, norm_R, target, at):  # type: ignore[no-untyped-def]
     """Adds the first `count` rows, each `offset` further on, to the numbers of `target` from index `at`."""
-    full, size = settings.dim // LANE_COUNT * LANE_COUNT, settings.dim << TWO
-    for g in range(count):
-        row = np.uint64(row_G[g]) + offset
-        if settings.num_parts:
-            _add_quantized(row, settings, stored, centroids, norm_R, target, at)
-        else:
-            if g + AHEAD < count:
-                base = (np.uint64(row_G[g + AHEAD]) + offset) * size
+    if settings.num_parts:
+        for g in range(count):
+            _add_quantized(np.uint64(row_G[g]) + offset, settings, stored, centroids, norm_R, target, at)
+    else:
+        full, size = settings.dim // LANE_COUNT * LANE_COUNT, settings.dim << TWO
+        for first in range(Z, count, AHEAD):
+            end = min(first + AHEAD, count)
+            for g in range(end, min(end + AHEAD, count)):
                 for byte in range(Z, size, LINE):
-                    prefetch(stored, base + byte)
-            base = row * size
+                    prefetch(stored, (np.uint64(row_G[g]) + offset) * size + byte)
             for d in range(Z, full, LANE_COUNT):
-                add_8(target, at + d, stored, base + (d << TWO))
-            for d in range(full, settings.dim):
-                add_1(target, at + d, stored, base + (d << TWO))
+                add_8_of_rows(target, at + d, stored, offset * size + (d << TWO), size, row_G, first, end)
+            for g in range(first, end):
+                for d in range(full, settings.dim):
+                    add_1(target, at + d, stored, (np.uint64(row_G[g]) + offset) * size + (d << TWO))
 
 
 @inlined

@@ -41,6 +41,12 @@ def first_bytes(source: Bytes, index: np.uint64, size: np.uint64) -> tuple[np.ui
     return tuple(np.uint64(int.from_bytes(kept[at : at + 8], "little")) for at in range(0, 32, 8))
 
 
+def has_key(source: Bytes, index: np.uint64, size: np.uint64, keys: Floats, key_index: np.uint64) -> bool:
+    """See `curation.kernels.vector.has_key`."""
+    key = tuple(keys[int(key_index) : int(key_index) + 8].view(np.uint64))
+    return first_bytes(source, index, size) == key
+
+
 def add_8(target: Floats, target_index: np.uint64, source: Bytes | Floats, index: np.uint64) -> None:
     """See `curation.kernels.vector.add_8`."""
     _add(target, int(target_index), source, int(index), lanes=8)
@@ -53,6 +59,29 @@ def add_1(target: Floats, target_index: np.uint64, source: Bytes | Floats, index
 
 def _add(target: Floats, target_index: int, source: Bytes | Floats, index: int, *, lanes: int) -> None:
     target[target_index : target_index + lanes] += source[index : index + 4 * lanes // source.itemsize].view(np.float32)
+
+
+def add_8_of_rows(
+    target: Floats,
+    target_index: np.uint64,
+    source: Bytes,
+    index: np.uint64,
+    size: np.uint64,
+    rows: NDArray[np.uint32],
+    first: np.uint64,
+    end: np.uint64,
+) -> None:
+    """See `curation.kernels.vector.add_8_of_rows`."""
+    for row in rows[int(first) : int(end)]:
+        _add(target, int(target_index), source, int(index) + int(row) * int(size), lanes=8)
+
+
+def dot_8(left: Floats, left_index: np.uint64, right: Floats, index: np.uint64) -> np.float32:
+    """See `curation.kernels.vector.dot_8`."""
+    total = left[int(left_index) : int(left_index) + 8] * right[int(index) : int(index) + 8]
+    while total.size > 1:
+        total = total[: total.size // 2] + total[total.size // 2 :]
+    return np.float32(total[0])
 
 
 def prefetch(source: Floats, index: np.uint64) -> None:

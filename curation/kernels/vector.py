@@ -26,7 +26,7 @@ BLOCK = 64
 I8, I16, I32, I64, I128 = (ir.IntType(bits) for bits in (8, 16, 32, 64, 128))
 BYTES = ir.VectorType(I8, BLOCK)
 LANES = 8
-"""Floats that `add_8` adds at once."""
+"""Floats that `add_8`, `add_8_of_rows` and `dot_8` take at once."""
 KEY_BYTES = 32
 """Bytes that `first_bytes` reads."""
 
@@ -164,23 +164,37 @@ def _mask_of_space_ir(typing_context, source, index):  # type: ignore[no-untyped
     return signature, codegen
 
 
+def _first_bytes_of(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    kind = ir.VectorType(I8, KEY_BYTES)
+    block = builder.load(builder.bitcast(_address(context, builder, signature, args, 0, 1), kind.as_pointer()), align=1)
+    nothing = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(nothing, builder.trunc(args[2], I8), ir.Constant(I32, 0))
+    sizes = builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(I32, KEY_BYTES), [0] * KEY_BYTES))
+    inside = builder.icmp_unsigned("<", ir.Constant(kind, [ir.Constant(I8, i) for i in range(KEY_BYTES)]), sizes)
+    return builder.select(inside, block, ir.Constant(kind, [ir.Constant(I8, 0)] * KEY_BYTES))
+
+
 @intrinsic
 def _first_bytes_ir(typing_context, source, index, size):  # type: ignore[no-untyped-def]
     signature = types.UniTuple(types.uint64, 4)(source, types.uint64, types.uint64)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        kind = ir.VectorType(I8, KEY_BYTES)
-        block = builder.load(
-            builder.bitcast(_address(context, builder, signature, args, 0, 1), kind.as_pointer()), align=1
-        )
-        nothing = ir.Constant(kind, ir.Undefined)
-        first = builder.insert_element(nothing, builder.trunc(args[2], I8), ir.Constant(I32, 0))
-        sizes = builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(I32, KEY_BYTES), [0] * KEY_BYTES))
-        inside = builder.icmp_unsigned("<", ir.Constant(kind, [ir.Constant(I8, i) for i in range(KEY_BYTES)]), sizes)
-        kept = builder.select(inside, block, ir.Constant(kind, [ir.Constant(I8, 0)] * KEY_BYTES))
-        words = builder.bitcast(kept, ir.VectorType(I64, 4))
+        words = builder.bitcast(_first_bytes_of(context, builder, signature, args), ir.VectorType(I64, 4))
         parts = [builder.extract_element(words, ir.Constant(I32, i)) for i in range(4)]
         return context.make_tuple(builder, signature.return_type, parts)
+
+    return signature, codegen
+
+
+@intrinsic
+def _has_key_ir(typing_context, source, index, size, keys, key_index):  # type: ignore[no-untyped-def]
+    signature = types.boolean(source, types.uint64, types.uint64, keys, types.uint64)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        kept = _first_bytes_of(context, builder, signature, args)
+        key = builder.bitcast(_element(context, builder, signature, args, 3, 4), kept.type.as_pointer())
+        differs = builder.icmp_unsigned("!=", kept, builder.load(key, align=1))
+        return builder.icmp_unsigned("==", builder.bitcast(differs, I32), ir.Constant(I32, 0))
 
     return signature, codegen
 
@@ -222,6 +236,56 @@ def _add_ir(lanes: int) -> Callable[..., None]:
 _add_8_ir, _add_1_ir = _add_ir(LANES), _add_ir(1)
 
 
+@intrinsic
+def _add_8_of_rows_ir(typing_context, target, target_index, source, index, size, rows, first, end):  # type: ignore[no-untyped-def]
+    u64 = types.uint64
+    signature = types.void(target, u64, source, u64, u64, rows, u64, u64)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        kind = ir.VectorType(ir.FloatType(), LANES)
+        out = builder.bitcast(_element(context, builder, signature, args, 0, 1), kind.as_pointer())
+        base = builder.bitcast(_element(context, builder, signature, args, 2, 3), I8.as_pointer())
+        numbers = context.make_array(signature.args[5])(context, builder, args[5]).data
+        total = cgutils.alloca_once_value(builder, builder.load(out, align=1))
+        with cgutils.for_range(builder, builder.sub(args[7], args[6])) as loop:
+            number = builder.load(builder.gep(numbers, [builder.add(args[6], loop.index)]))
+            row = builder.gep(base, [builder.mul(builder.zext(number, I64), args[4])])
+            more = builder.load(builder.bitcast(row, kind.as_pointer()), align=1)
+            builder.store(builder.fadd(builder.load(total), more), total)
+        builder.store(builder.load(total), out, align=1)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def _dot_8_ir(typing_context, left, left_index, right, index):  # type: ignore[no-untyped-def]
+    signature = types.float32(left, types.uint64, right, types.uint64)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        kind = ir.VectorType(ir.FloatType(), LANES)
+        both = [
+            builder.load(
+                builder.bitcast(_element(context, builder, signature, args, at, at + 1), kind.as_pointer()), align=1
+            )
+            for at in (0, 2)
+        ]
+        total = builder.fmul(*both)
+        lanes = LANES
+        while lanes > 1:
+            lanes //= 2
+            halves = [
+                builder.shuffle_vector(
+                    total, total, ir.Constant(ir.VectorType(I32, lanes), list(range(at, at + lanes)))
+                )
+                for at in (0, lanes)
+            ]
+            total = builder.fadd(*halves)
+        return builder.extract_element(total, ir.Constant(I32, 0))
+
+    return signature, codegen
+
+
 @kernel
 def _classify(source, index, target, target_index):  # type: ignore[no-untyped-def]
     """Lowers A-Z of 64 bytes into `target`; returns masks (word, digit, newline, lead, ideograph, table).
@@ -256,6 +320,13 @@ def _first_bytes(source, index, size):  # type: ignore[no-untyped-def]
 
 
 @borrowing
+def _has_key(source, index, size, keys, key_index):  # type: ignore[no-untyped-def]
+    """Returns whether `first_bytes` of (source, index, size) are the 32 bytes at element `key_index` of float32."""
+    source[index], source[index + np.uint64(KEY_BYTES - 1)], keys[key_index], keys[key_index + np.uint64(7)]
+    return _has_key_ir(source, index, size, keys, key_index)  # type: ignore[call-arg]
+
+
+@borrowing
 def _prefetch(source, index):  # type: ignore[no-untyped-def]
     """Asks for the cache line of source[index], which may lie anywhere."""
     _prefetch_ir(source, index)  # type: ignore[call-arg]
@@ -274,6 +345,25 @@ def _add_1(target, target_index, source, index):  # type: ignore[no-untyped-def]
     """Adds the float32 at element `index` of `source`, of float32 or bytes, to target[target_index]."""
     target[target_index], source[index], source[index + np.uint64(4 // source.itemsize - 1)]
     _add_1_ir(target, target_index, source, index)
+
+
+@borrowing
+def _add_8_of_rows(target, target_index, source, index, size, rows, first, end):  # type: ignore[no-untyped-def]
+    """Adds 8 float32 of each of the rows rows[first:end] of `source` (bytes) to target[target_index ...], in order.
+
+    Those of row r lie from byte index + r * size on.
+    """
+    target[target_index], target[target_index + np.uint64(7)]
+    for g in range(first, end):
+        source[index + np.uint64(rows[g]) * size], source[index + np.uint64(rows[g]) * size + np.uint64(31)]
+    _add_8_of_rows_ir(target, target_index, source, index, size, rows, first, end)  # type: ignore[call-arg]
+
+
+@borrowing
+def _dot_8(left, left_index, right, index):  # type: ignore[no-untyped-def]
+    """Returns the sum of products of 8 float32, by halves: products i and i + 4 first."""
+    left[left_index], left[left_index + np.uint64(7)], right[index], right[index + np.uint64(7)]
+    return _dot_8_ir(left, left_index, right, index)  # type: ignore[call-arg]
 
 
 @kernel
@@ -318,8 +408,11 @@ mask_of_space: Callable[[Bytes, np.uint64], np.uint64] = _mask_of_space if _JIT 
 first_bytes: Callable[[Bytes, np.uint64, np.uint64], tuple[np.uint64, ...]] = (
     _first_bytes if _JIT else plain.first_bytes
 )
+has_key: Callable[[Bytes, np.uint64, np.uint64, Floats, np.uint64], bool] = _has_key if _JIT else plain.has_key
 add_8: Callable[[Floats, np.uint64, Bytes | Floats, np.uint64], None] = _add_8 if _JIT else plain.add_8
 add_1: Callable[[Floats, np.uint64, Bytes | Floats, np.uint64], None] = _add_1 if _JIT else plain.add_1
+add_8_of_rows: Callable[..., None] = _add_8_of_rows if _JIT else plain.add_8_of_rows
+dot_8: Callable[[Floats, np.uint64, Floats, np.uint64], np.float32] = _dot_8 if _JIT else plain.dot_8
 prefetch: Callable[[Floats, np.uint64], None] = _prefetch if _JIT else plain.prefetch
 mask_of_pairs: Callable[[Bytes, np.uint64, np.uint64, np.uint64], np.uint64] = (
     _mask_of_pairs if _JIT else plain.mask_of_pairs

@@ -38,7 +38,7 @@ from curation.kernels.repetition import repetition_counts
 from curation.kernels.simplified import simplified_hashes
 from curation.kernels.survivors import by_component, by_earlier, components
 from curation.kernels.union_find import union_find
-from curation.kernels.word_statistics import distinct_of_list, median_chars, punctuation_words
+from curation.kernels.word_statistics import distinct_of_list, has_words, median_chars, punctuation_words
 from curation.kernels.words import Bytes, Counts, WordArrays, words
 
 TEXT = "One two three four five six. Ein Wört – 漢字, ไทย ... 12\n\none\n".encode()
@@ -96,7 +96,7 @@ def _warm_fasttext(values: Bytes, offsets_N1: Counts) -> None:
     )
     vector_ND, _ = document_vectors(values, offsets_N1, encoder, new_cache(encoder, num_bytes=1))
     weights = Labels(
-        weight_DL=np.zeros((9, 2), dtype=np.float32), loss=1, child_T2=label_tree([1, 1]), sigmoid_S=sigmoid_table()
+        weight_LD=np.zeros((2, 9), dtype=np.float32), loss=1, child_T2=label_tree([1, 1]), sigmoid_S=sigmoid_table()
     )
     best_labels(vector_ND, weights, count=2)
 
@@ -115,6 +115,7 @@ def _warm_heuristics(values: Bytes, offsets_N1: Counts, found: WordArrays) -> No
     refinedweb_removals(values, offsets_N1, found, hits, phrase_sizes=np.full(3, 7, dtype=np.int64))
     nemo_counts(values, offsets_N1, found, hits, end_marks=marks)
     punctuation_words(values, offsets_N1, found)
+    has_words(values, offsets_N1)
     median_chars(found.chars_W, found.word_offsets_N1)
     wanted_LS = np.zeros((1, 2), dtype=np.uint64)
     distinct_of_list(found.hash_W, found.word_offsets_N1, np.zeros(1, dtype=np.int64), wanted_LS)

@@ -1,4 +1,4 @@
-"""Statistics of a document's words: the middle length, and how often and how many of some words occur."""
+"""Statistics of a document's words: whether there are any, the middle length, how often and how many of some occur."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,11 +7,15 @@ from curation.kernels import kernel
 from curation.kernels.code_points import character, character_size
 from curation.kernels.gopher import FILTER
 from curation.kernels.lines import is_space
+from curation.kernels.unicode import CODE_POINTS, WORD, unicode_table
 from curation.kernels.vector import count_bits
 from curation.kernels.words import Bytes, Counts, WordArrays, check_documents
 
 LONGEST = 1000
 """Longer words count as of this length: a median above it does not tell one document from another."""
+
+PLANE_4 = 0x40000
+"""Planes 2 and 3 hold Han only, above them are no words; see `curation.kernels.unicode`."""
 
 Z, ONE = np.uint64(0), np.uint64(1)
 
@@ -131,3 +135,29 @@ def _distinct(hash_W, word_offsets_N1, list_N, wanted_LS, filter_LF, counts_N): 
                 for s in range(np.uint64(wanted_LS.shape[1])):
                     seen |= np.uint64(wanted_LS[row, s] == word) << s
         counts_N[n] = np.int64(count_bits(seen))
+
+
+def has_words(values: Bytes, offsets_N1: Counts) -> NDArray[np.bool_]:
+    """Returns bool (N,): whether each document of UTF-8 has a word; a document is read as far as its first one.
+
+    Raises:
+        TypeError: another dtype or shape.
+        ValueError: offsets descend, leave `values`, or a document has 2^32 bytes or more.
+    """
+    check_documents(values, offsets_N1)
+    has_N = np.zeros(offsets_N1.size - 1, dtype=np.bool_)
+    _has(values, offsets_N1, unicode_table(), has_N)
+    return has_N
+
+
+@kernel
+def _has(values, offsets_N1, table, has_N):  # type: ignore[no-untyped-def]
+    for n in range(np.uint64(offsets_N1.size - 1)):
+        at, end = np.uint64(offsets_N1[n]), np.uint64(offsets_N1[n + ONE])
+        while at < end and not has_N[n]:
+            point = character(values, at, end)
+            if point < np.uint64(CODE_POINTS):
+                has_N[n] = np.uint64(table[point] >> np.uint32(24)) & np.uint64(WORD) != Z
+            else:
+                has_N[n] = point < np.uint64(PLANE_4)
+            at += character_size(values[at])

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.errors import ArtifactError
-from curation.kernels.fasttext import Cache, Encoder, document_vectors, new_cache
+from curation.kernels.fasttext import Cache, Encoder, document_vectors, empty_aligned, new_cache
 from curation.kernels.fasttext_dictionary import kept_buckets, word_table
 from curation.kernels.fasttext_labels import HIERARCHICAL, Labels, best_labels, label_tree, sigmoid_table
 from curation.kernels.fasttext_rows import Rows, Settings
@@ -17,6 +17,8 @@ from curation.quality.fasttext_model import Data, Dense, FastTextModel, Matrix, 
 from curation.text.words import text_buffers
 
 CACHE_BYTES = 8 << 20
+DECODED_BYTES = 16 << 20
+"""Largest quantised input matrix that is kept dense: twice the decoded size fits a large processor's last cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,7 @@ def read_classifier(data: Data, *, name: str) -> Classifier:
     except ValueError as error:
         raise ArtifactError(f"{name}: dictionary: {error}; the file is damaged or no fastText model") from None
     kept_B, matrix = _kept(model)
+    matrix = _decoded(matrix)
     sub_dim, num_parts = (matrix.sub_dim, matrix.code_RQ.shape[1]) if isinstance(matrix, Quantized) else (0, 0)
     settings = Settings(
         dim=np.uint64(model.dim),
@@ -104,6 +107,15 @@ def _kept(model: FastTextModel) -> tuple[NDArray[np.uint64], Matrix]:
     return kept_buckets(model.bucket_K, model.num_buckets), rows
 
 
+def _decoded(matrix: Matrix) -> Matrix:
+    """Returns a small quantised matrix dense: adding a row then is a few loads instead of one per two numbers."""
+    if isinstance(matrix, Dense) or 4 * matrix.num_rows * matrix.dim > DECODED_BYTES:
+        return matrix
+    values = empty_aligned(4 * matrix.num_rows * matrix.dim)
+    _decode(matrix, values.view(np.float32).reshape(-1, matrix.dim))
+    return Dense(values=values, num_rows=matrix.num_rows, dim=matrix.dim)
+
+
 def _rows(matrix: Matrix) -> Rows:
     nothing = np.empty(0, dtype=np.float32)
     if isinstance(matrix, Dense):
@@ -119,22 +131,21 @@ def _labels(model: FastTextModel) -> Labels:
     if isinstance(model.output, Dense):
         weight_LD = model.output.values.view("<f4").reshape(-1, model.dim)
     else:
-        weight_LD = _dense(model.output)
+        weight_LD = np.empty((model.output.num_rows, model.dim), dtype=np.float32)
+        _decode(model.output, weight_LD)
     children = label_tree(list(model.label_counts)) if model.loss == HIERARCHICAL else np.empty((0, 2), dtype=np.int32)
     return Labels(
-        weight_DL=np.ascontiguousarray(weight_LD.T, dtype=np.float32),
+        weight_LD=np.array(weight_LD, dtype=np.float32, order="C"),
         loss=model.loss,
         child_T2=children,
         sigmoid_S=sigmoid_table(),
     )
 
 
-def _dense(matrix: Quantized) -> NDArray[np.float32]:
-    """Returns a quantised matrix as float32 (R, dim)."""
-    dense = np.empty((matrix.num_rows, matrix.dim), dtype=np.float32)
+def _decode(matrix: Quantized, dense_RD: NDArray[np.float32]) -> None:
+    """Writes a quantised matrix as float32."""
     for q in range(matrix.code_RQ.shape[1]):
         first = q * matrix.sub_dim
         width = min(matrix.sub_dim, matrix.dim - first)
         of_part = matrix.centroids[256 * first : 256 * (first + width)].reshape(256, width)
-        dense[:, first : first + width] = of_part[matrix.code_RQ[:, q]] * matrix.norm_R[:, None]
-    return dense
+        dense_RD[:, first : first + width] = of_part[matrix.code_RQ[:, q]] * matrix.norm_R[:, None]

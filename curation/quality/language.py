@@ -12,11 +12,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from curation.errors import ArtifactError
+from curation.kernels.word_statistics import has_words
 from curation.quality.classifier import Classifier, read_classifier
 from curation.quality.columns import add_signals
+from curation.quality.fasttext_model import read_file
 from curation.setting import key
 from curation.step import require, signal_field, with_columns, with_fields
-from curation.text.words import words_of
+from curation.text.words import text_buffers
 
 PACKAGED_MODEL = Path(__file__).with_name("models") / "lid.176.ftz"
 PACKAGED_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
@@ -49,7 +51,7 @@ class Language:
         """
         model = load_model(self.model, self.sha256)
         label_NK, score_NK = model.best(batch["text"], count=2)
-        is_null_N = (words_of(batch["text"]).num_words_N == 0) | (label_NK[:, 0] < 0)
+        is_null_N = ~has_words(*text_buffers(batch["text"])) | (label_NK[:, 0] < 0)
         names = pa.array([name.removeprefix(LABEL) for name in model.names], pa.string())
         languages = names.take(pa.array(label_NK[:, 0], mask=is_null_N))
         margin_N = score_NK[:, 0] - (score_NK[:, 1] if len(model.names) > 1 else 0.0)
@@ -77,11 +79,11 @@ def load_model(path: str | None, sha256: str | None) -> Classifier:
     return read_classifier(_content(path, sha256), name=str(path or PACKAGED_MODEL))
 
 
-def _content(path: str | None, sha256: str | None) -> bytes:
+def _content(path: str | None, sha256: str | None) -> memoryview:
     """Returns a model file whose digest was checked: what is checked is what is used."""
     expected = sha256 or (PACKAGED_SHA256 if path is None else None)
     try:
-        content = Path(path or PACKAGED_MODEL).read_bytes()
+        content = read_file(Path(path or PACKAGED_MODEL))
     except OSError as error:
         raise ArtifactError(f"{path or PACKAGED_MODEL}: expected a fastText model ({error.strerror})") from None
     found = hashlib.sha256(content).hexdigest()

@@ -28,6 +28,7 @@ import pyarrow as pa
 from records import arguments, circumstances, save
 
 from curation.quality.classifier import read_classifier
+from curation.quality.fasttext_model import read_file
 from curation.quality.language import PACKAGED_MODEL, Language, load_model
 
 ENGLISH = ("standardebooks", "medquad_qa", "nltk_inaugural_genesis_abc")
@@ -129,7 +130,7 @@ def main() -> int:
         tasks[name] = compare(given, lambda some, batch=batch: step(batch.slice(0, len(some))), language, chosen.rounds)
     with tempfile.TemporaryDirectory() as folder:
         path = train(folder)
-        quality, model = read_classifier(path.read_bytes(), name=path.name), fasttext.load_model(str(path))
+        quality, model = read_classifier(read_file(path), name=path.name), fasttext.load_model(str(path))
     given = texts(QUALITY)
     array = pa.array(given, pa.string())
     tasks["quality"] = compare(

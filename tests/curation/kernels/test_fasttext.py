@@ -207,8 +207,8 @@ SCORES = st.lists(st.floats(-12, 12, width=32), min_size=1, max_size=9)
 
 
 def labels_of(scores, loss, counts):
-    weights = np.array([scores], dtype=np.float32)
-    return Labels(weight_DL=weights, loss=loss, child_T2=label_tree(counts), sigmoid_S=sigmoid_table())
+    weights = np.array(scores, dtype=np.float32)[:, None]
+    return Labels(weight_LD=weights, loss=loss, child_T2=label_tree(counts), sigmoid_S=sigmoid_table())
 
 
 @given(SCORES, st.sampled_from([1, 3, 4]), st.integers(1, 9), st.data())

@@ -4,12 +4,14 @@ import subprocess
 import sys
 import unicodedata
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from curation.kernels.unicode import CODE_POINTS, EXTEND, IDEOGRAPH, SPACELESS, unicode_table
+from curation.kernels.word_statistics import has_words
 from curation.kernels.words import words
 from tests.oracles import words as oracle
 
@@ -100,6 +102,24 @@ def test_offsets_may_begin_within_the_values():
     found = words(values, np.array([9, 16, 22], dtype=np.int64))
     assert found.word_offsets_N1.tolist() == [0, 2, 3]
     assert found.length_W.tolist() == [3, 3, 5]
+
+
+@given(TEXTS)
+def test_a_document_has_words_if_any_are_found(texts):
+    encoded = [text.encode() for text in texts]
+    assert (
+        has_words(*documents(encoded)).tolist()
+        == np.diff(words(*documents(encoded)).word_offsets_N1).astype(bool).tolist()
+    )
+
+
+def test_every_character_alone_is_a_word_or_none_for_both_kernels():
+    step = 997 if numba.config.DISABLE_JIT else 1
+    encoded = [chr(point).encode() for point in range(0, 0x110000, step) if not 0xD800 <= point < 0xE000]
+    has_N, offsets_N1 = has_words(*documents(encoded)), words(*documents(encoded)).word_offsets_N1
+    assert np.array_equal(has_N, np.diff(offsets_N1) > 0)
+    assert has_N.any()
+    assert not has_N.all()
 
 
 def test_words_that_differ_in_case_only_have_equal_hashes_in_every_script():

@@ -158,6 +158,13 @@ class UrlListsSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSpec:
+    """What the report looks at beside languages, sources, domains and sites."""
+
+    groups: tuple[str, ...] = key((), "columns of the data (or of measured/) that name a dialect or a group of people")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSpec:
     """Where and how the Beam graphs run; never changes the output."""
 
@@ -196,4 +203,5 @@ class JobSpec:
     validation: ValidationSpec = key(ValidationSpec(), "held-out documents")
     shards: ShardsSpec | None = key(None, "shards; null: the run ends with kept text")
     limits: Limits = key(Limits(), "bounds")
+    report: ReportSpec = key(ReportSpec(), "the report")
     runner: RunnerSpec = key(RunnerSpec(), "runner")

@@ -62,6 +62,8 @@ class Doc:
     jaccard: float = 0.75
     split: str = "train"
     license: str | None = None
+    domain: str | None = None
+    extra: str | None = None
     signals: dict[str, float | None] = field(default_factory=dict)
 
 
@@ -167,6 +169,8 @@ def _measured(doc: Doc, identifier: bytes, row: int) -> dict[str, object]:
         "url": doc.url,
         "site": doc.url.split("/")[2] if doc.url and doc.url.count("/") > 1 else None,
         "license": doc.license,
+        "domain": doc.domain,
+        "extra": doc.extra,
         "raw_hash": hash_bytes(doc.text.encode(errors="replace")),
     }
     return provenance | {"text": doc.text, "edits": [], "signal.language": doc.language} | signals

@@ -13,15 +13,16 @@ from pipelines.command.speaking import say, show, show_json
 @run_argument
 @json_option
 def report(run: str | None, as_json: bool) -> None:
-    """Writes report.html of a RUN again.
+    """Writes report.html of a RUN again. With --json also what each rule removed, by group.
 
     Example: gristmill report runs/web-1a2b3c4d
     """
-    from pipelines.report import write_report  # noqa: PLC0415
+    from pipelines.report import bias_facts, write_report  # noqa: PLC0415
 
-    path = write_report(chosen_run(run))
+    chosen = chosen_run(run)
+    path = write_report(chosen)
     if as_json:
-        show_json({"report": path})
+        show_json({"report": path, "bias": bias_facts(chosen)})
     else:
         show(path)
 

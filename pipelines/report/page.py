@@ -19,6 +19,7 @@ from curation.text.safe import visible
 from pipelines.answers import Failure, failure_text
 from pipelines.questions import spec_of
 from pipelines.report import figures
+from pipelines.report.bias import bias_of
 from pipelines.report.histogram import plots
 from pipelines.report.provenance import provenance_of
 from pipelines.report.recall import recall_of
@@ -79,6 +80,7 @@ def report_of(run: Run) -> str:
         link=link,
         number=_number,
         percent=percent,
+        points=points,
         size=size,
         failure=_failure,
     )
@@ -94,6 +96,7 @@ def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | No
     rules = rule_rows(spec, figures.rule_counts(connection))
     took = [row for row in rules if row.counts.failed or row.counts.decided or row.counts.review]
     group = partial(figures.groups, run, connection)
+    bias = bias_of(run, spec)
     return {
         "job": spec.job if spec else made.job or "A run",
         "made": made,
@@ -114,6 +117,8 @@ def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | No
             )
             if (found := group(column))
         ],
+        "bias": bias,
+        "large": [item for item in bias if item.is_large],
         "plots": plots(run, connection, thresholds_of(spec)),
         "judged": set(thresholds_of(spec)),
         "clusters": figures.clusters(connection),
@@ -254,6 +259,11 @@ def percent(count: int, of: int) -> str:
     if count < of and tenths == 1000:  # noqa: PLR2004 - 100.0%
         return ">99.9%"
     return f"{tenths // 10}%" if tenths in (0, 1000) else f"{tenths / 10:.1f}%"
+
+
+def points(share: float) -> str:
+    """Returns a difference of shares in percentage points, with its sign: +12.3."""
+    return f"{100 * share:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def size(num_bytes: int) -> str:

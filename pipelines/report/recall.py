@@ -1,8 +1,7 @@
 """What deduplication finds of near-copies of known similarity, beside what theory says: the chart of canaries.
 
 Theory is the chance that two documents of similarity s share one of b bands of r rows, 1 - (1 - s^r)^b (Leskovec,
-Rajaraman, Ullman, Mining of Massive Datasets, section 3.4.2). Intervals are Wilson's, which hold at 0 and 1 too
-(Brown, Cai, DasGupta 2001, section 3.1.1).
+Rajaraman, Ullman, Mining of Massive Datasets, section 3.4.2).
 """
 
 import math
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.report.histogram import HEIGHT, WIDTH, Mark
+from pipelines.report.shares import Share
 from pipelines.rundir import Run
 from pipelines.spec import NearSpec
 
@@ -20,31 +20,6 @@ LEAST, MOST = 0.45, 1.0
 """Similarities at the left and right edge."""
 
 CURVE_STEPS = 110
-DEVIATIONS = 1.96
-"""Of the normal distribution: an interval of 95%."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """A share of canaries with its 95% interval."""
-
-    count: int
-    of: int
-
-    @property
-    def value(self) -> float:
-        """The share; 0 of nothing."""
-        return self.count / self.of if self.of else 0.0
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's interval; all of [0, 1] for nothing."""
-        if not self.of:
-            return 0.0, 1.0
-        square = DEVIATIONS**2 / self.of
-        middle = (self.value + square / 2) / (1 + square)
-        half = math.sqrt(self.value * (1 - self.value) * square + square**2 / 4) / (1 + square)
-        return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

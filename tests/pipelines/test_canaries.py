@@ -13,7 +13,8 @@ from curation.dedup.canaries import LEVELS
 from curation.dedup.linking import shingle_sets
 from curation.dedup.minhash import MinHash
 from pipelines.report.page import report_of
-from pipelines.report.recall import Share, recall_of
+from pipelines.report.recall import recall_of
+from pipelines.report.shares import Share
 from pipelines.spec_file import load_spec
 from tests.oracles import linking
 from tests.oracles.minhash import chance_of_catching, likely_counts

@@ -1,8 +1,11 @@
 """A run whose every text tries to leave its place in a page."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 from pipelines.rundir import Run
+from pipelines.spec import ReportSpec
 from tests.rundirs import Doc, job, write_run
 
 ATTACKS = (
@@ -60,6 +63,8 @@ def hostile_run(folder: Path) -> Run:
                 user_id=attack,
                 language=attack[:80],
                 license=attack,
+                domain=attack[:40],
+                extra=json.dumps({"dialect": attack}),
                 state=state,
                 decided_by=None if state == "kept" else f"gate/{attack}",
                 failed=(failed,) if state == "dropped" else (),
@@ -73,4 +78,10 @@ def hostile_run(folder: Path) -> Run:
         for attack in ATTACKS
     ]
     skipped = [(attack, index + 1) for index, attack in enumerate(ATTACKS)]
-    return write_run(folder, docs, dead=dead, skipped=skipped, spec=job("hostile"))
+    return write_run(
+        folder,
+        docs,
+        dead=dead,
+        skipped=skipped,
+        spec=replace(job("hostile"), report=ReportSpec(groups=("dialect", '"><script>'))),
+    )

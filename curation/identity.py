@@ -7,7 +7,9 @@ what *decides* on content (exact deduplication) compares BLAKE2b-128.
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +19,8 @@ from numpy.typing import NDArray
 ID_BYTES = 16
 
 type_of_id = pa.binary(ID_BYTES)
+
+_latest = threading.local()
 
 
 def doc_id(source: str, path: str, offset: int) -> bytes:
@@ -39,6 +43,29 @@ def hash_bytes(data: bytes | memoryview) -> bytes:
 def secure_hash(data: bytes | memoryview) -> bytes:
     """Returns BLAKE2b-128 of `data`."""
     return hashlib.blake2b(data, digest_size=ID_BYTES).digest()
+
+
+def secure_hashes(array: pa.Array) -> pa.Array:
+    """Returns BLAKE2b-128 of each value's bytes (string or binary; null counts as empty), without Python objects.
+
+    The hashes of the last array are remembered per thread: a text that no step changes is hashed once. It is held
+    meanwhile, since a freed address is soon that of other text.
+    """
+    key = (array.type, array.offset, len(array), *(buffer and buffer.address for buffer in array.buffers()))
+    if getattr(_latest, "key", None) != key:
+        _latest.hashes, _latest.key, _latest.array = _secure_hashes(array), key, array
+    latest: pa.Array = _latest.hashes
+    return latest
+
+
+def _secure_hashes(array: pa.Array) -> pa.Array:
+    if array.null_count:
+        array = array.fill_null(pa.scalar(b"").cast(array.type))
+    _, offsets, values = array.buffers()
+    width = np.int64 if array.type in (pa.large_string(), pa.large_binary()) else np.int32
+    bounds = np.frombuffer(offsets or b"", dtype=width)[array.offset : array.offset + len(array) + 1].tolist()
+    data = memoryview(values or b"")
+    return pa.array([secure_hash(data[start:end]) for start, end in pairwise(bounds)], type=type_of_id)
 
 
 def fingerprint(value: Mapping[str, object] | list[object]) -> str:

@@ -22,7 +22,7 @@ from pipelines.measuring import Job
 from pipelines.progress import Progress, watched
 from pipelines.run_plan import RunPlan, plan_run
 from pipelines.rundir import open_run
-from pipelines.spec import Columns, DedupSpec, InputSpec, JobSpec, NearSpec, ValidationSpec
+from pipelines.spec import Columns, DedupSpec, InputSpec, JobSpec, Limits, NearSpec, ValidationSpec
 from pipelines.store import Store
 
 SOURCE = "files"
@@ -34,6 +34,8 @@ WITHOUT_TEXT = frozenset({"empty_text", "text_missing", "text_not_string"})
 """Reasons of records that are in the output without a verdict."""
 KEY = "ledger/output-key"
 LOOKED_FILES = 8
+BATCH_BYTES = 2 << 20
+"""So that what is found in a batch stays in the cache: there are few steps, and a batch costs little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ def dedup_job(request: Request) -> JobSpec:
         inputs={SOURCE: given},
         edits=(),
         signals=(),
+        limits=Limits(batch_bytes=BATCH_BYTES),
         dedup=DedupSpec(near=near, prefer=("first",)),
         validation=ValidationSpec(fraction=0.0),
     )
@@ -99,6 +102,7 @@ def dedup_files(request: Request, spec: JobSpec, *, progress: Progress) -> Dedup
     _check_inputs([file for _, file in plan.files], spec.inputs[SOURCE])
     target = _target(request, plan)
     run = Store(f"{request.output.rstrip('/')}.run")
+    plan = _stored(plan, run, request)
     was_there = run.exists("fingerprint")
     with run_lock(run, "output-lock"):
         try:
@@ -117,6 +121,12 @@ def dedup_files(request: Request, spec: JobSpec, *, progress: Progress) -> Dedup
     return Deduplicated(
         output=request.output, run=run.uri if run.exists("manifest.json") else None, reused=not is_new, **done
     )
+
+
+def _stored(plan: RunPlan, run: Store, request: Request) -> RunPlan:
+    """Returns the plan with or without text in the run: without, unless it stays, or was begun with it."""
+    begun = run.read("fingerprint").decode().strip() if run.exists("fingerprint") else None
+    return plan if request.keep_run or begun == plan.fingerprint else plan.without_text()
 
 
 def _check_inputs(files: Sequence[InputFile], given: InputSpec) -> None:

@@ -5,7 +5,7 @@ row keeps its columns and types. A record without text has been compared with no
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -120,22 +120,38 @@ def _write_jsonl(job: Job, output: Output, file: OutputFile, verdicts: "_Verdict
     names = output.added.names
     keys = [f'"{name}"'.encode() for name in names]
     packer = _packer(file.codec)
+    endings = _Endings(names)
     for path, records, added in _judged(job, file, verdicts):
-        written = []
-        for line, *values in zip(records.lines(), *(column.to_pylist() for column in added.columns), strict=True):
-            if output.only_kept and values[0] != "kept":
-                continue
-            if any(key in line for key in keys):
+        lines, rows = records.lines(), zip(*(column.to_pylist() for column in added.columns), strict=True)
+        written = [(line, row) for line, row in zip(lines, rows, strict=True) if _is_written(row, output)]
+        content = b"".join(_with_keys(line, endings[row]) for line, row in written)
+        if sum(map(content.count, keys)) > len(keys) * len(written):
+            for line, _ in written:
                 _check_free(line, names, path)
-            written.append(_with_keys(line, dict(zip(names, values, strict=True))))
-        sink.write(packer.compress(b"".join(written)))
+        sink.write(packer.compress(content))
     sink.write(packer.flush())
 
 
-def _with_keys(line: bytes, values: dict[str, object]) -> bytes:
+def _is_written(row: Sequence[object], output: Output) -> bool:
+    return not output.only_kept or row[0] == "kept"
+
+
+class _Endings(dict[tuple[object, ...], bytes]):
+    """How a JSON object ends whose last keys have these values; made once for each."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, row: tuple[object, ...]) -> bytes:
+        self[row] = orjson.dumps(dict(zip(self._names, row, strict=True)))[1:] + b"\n"
+        return self[row]
+
+
+def _with_keys(line: bytes, ending: bytes) -> bytes:
     """Returns a JSON object, as it is, with keys after its own, and a line end."""
     own = line[: line.rindex(b"}")].rstrip()
-    return own + (b"" if own.endswith(b"{") else b",") + orjson.dumps(values)[1:] + b"\n"
+    return own + (b"" if own.endswith(b"{") else b",") + ending
 
 
 def _check_free(line: bytes, names: list[str], path: str) -> None:
@@ -176,8 +192,9 @@ def _judged(job: Job, file: OutputFile, verdicts: "_Verdicts") -> Iterator[tuple
     """Yields (path, records, the columns that are added to them) in input order."""
     given = next(iter(job.spec.inputs.values()))
     for part, piece in file.pieces:
-        for records in records_of(piece, given, job.spec.limits):
-            yield piece.file.path, records, verdicts.of(part, piece.file.path, records.offset_N)
+        known_M = verdicts.offsets_of(part, piece.file.path)
+        for records in records_of(piece, given, job.spec.limits, known_M=known_M):
+            yield piece.file.path, records, verdicts.of(piece.file.path, records.offset_N)
 
 
 @dataclass(slots=True)
@@ -188,10 +205,14 @@ class _Verdicts:
     _part: str | None = None
     _of_path: dict[str, tuple[NDArray[np.int64], pa.RecordBatch]] = field(default_factory=dict)
 
-    def of(self, part: str, path: str, offset_N: NDArray[np.int64]) -> pa.RecordBatch:
-        """Returns ADDED (N,) of the records at these offsets; null where there was no document."""
+    def offsets_of(self, part: str, path: str) -> NDArray[np.int64]:
+        """Returns the offsets of a path's documents in a part, ascending; `of` is about this part from then on."""
         if part != self._part:
             self._load(part)
+        return self._of_path[path][0] if path in self._of_path else np.zeros(0, np.int64)
+
+    def of(self, path: str, offset_N: NDArray[np.int64]) -> pa.RecordBatch:
+        """Returns ADDED (N,) of the records at these offsets; null where there was no document."""
         if path not in self._of_path:
             return pa.RecordBatch.from_arrays([pa.nulls(offset_N.size, kind) for kind in ADDED.types], schema=ADDED)
         known_M, added = self._of_path[path]

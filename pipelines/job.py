@@ -104,7 +104,13 @@ def run_planned(plan: RunPlan, *, store: Store, asked: Mapping[str, object], pro
             return RunResult(run=store, fingerprint=plan.fingerprint, counts=done, reused=True)
         ledger = Ledger(store)
         ledger.start(fingerprint=plan.fingerprint, runner=spec.runner.name, local=local_settings(spec), **asked)
-        job = Job(spec=spec, fingerprint=plan.fingerprint, store=store, artifacts=plan.artifacts)
+        job = Job(
+            spec=spec,
+            fingerprint=plan.fingerprint,
+            store=store,
+            artifacts=plan.artifacts,
+            stores_text=plan.stores_text,
+        )
         counts = _run_stages(_Driver(job=job, plan=plan, progress=progress, ledger=ledger))
         ledger.record("finished")
     return RunResult(run=store, fingerprint=plan.fingerprint, counts=counts, reused=False)
@@ -152,7 +158,8 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     counts = count_documents(store, export)
     reach("before_manifest")
     write_manifest(job, driver.plan, counts, hot_buckets=hot_buckets, export=export)
-    write_report(store.uri)
+    if job.stores_text:  # else the run is gone before anybody could read it
+        write_report(store.uri)
     return counts
 
 

@@ -37,6 +37,7 @@ class Job:
     fingerprint: str
     store: Store
     artifacts: tuple[Artifact, ...] = ()  # files that measuring reads
+    stores_text: bool = True  # false: `text` is empty wherever the run stores it
 
 
 def plan_of(spec: JobSpec, files: Mapping[str, LocalFile] | None = None) -> Plan:
@@ -119,7 +120,13 @@ def _measured(job: Job, documents: Iterator[pa.RecordBatch], signatures: _Signat
     for given in documents:
         batch = plan(given)
         signatures.add(batch)
-        yield batch.select(schema.names)
+        batch = batch.select(schema.names)
+        yield batch if job.stores_text else _without_text(batch)
+
+
+def _without_text(batch: pa.RecordBatch) -> pa.RecordBatch:
+    index = batch.schema.get_field_index("text")
+    return batch.set_column(index, batch.schema.field(index), pa.repeat(pa.scalar("", pa.string()), batch.num_rows))
 
 
 def documents_of(
@@ -159,16 +166,15 @@ def _extracted(batch: pa.RecordBatch, given: InputSpec, accounts: Accounts) -> I
     """Yields the rows that have text; the others become dead letters, or skipped where they are empty."""
     failed = batch["extract_error"].is_valid()
     empty = pc.and_(pc.invert(failed), pc.equal(pc.fill_null(pc.binary_length(batch["text"]), 0), 0))
-    for row in (
-        batch.filter(pc.or_(failed, empty)).select(["path", "offset", "length_bytes", "extract_error"]).to_pylist()
-    ):
+    bad = pc.or_(failed, empty)
+    for row in batch.select(["path", "offset", "length_bytes", "extract_error"]).filter(bad).to_pylist():
         where = (row["path"], row["offset"], row["length_bytes"])
         if row["extract_error"] is None:
             accounts.skipped(*where, "empty_text")
         else:
             reason, _, detail = row["extract_error"].partition(": ")
             accounts.dead_letter(*where, reason, detail)
-    good = batch.filter(pc.invert(pc.or_(failed, empty))).select(DOCUMENT.names)
+    good = (batch.filter(pc.invert(bad)) if bad.true_count else batch).select(DOCUMENT.names)
     for path, rows in _by_path(good):
         accounts.documents(path, rows["offset"].to_numpy(), rows["length_bytes"].to_numpy())
     if good.num_rows:

@@ -4,8 +4,7 @@ The fingerprint covers all that decides the output (spec, input digests, model a
 and nothing that must not (paths outside the inputs, runner, batch size, memory, canaries).
 """
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -52,6 +51,7 @@ class RunPlan:
     tokenizer: bytes | None
     artifacts: tuple[Artifact, ...]  # files that measuring reads
     fingerprint: str
+    stores_text: bool = True
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -62,6 +62,10 @@ class RunPlan:
     def input_bytes(self) -> int:
         """Bytes of all input files as they lie on disk."""
         return sum(max(file.bytes, 0) for _, file in self.files)
+
+    def without_text(self) -> "RunPlan":
+        """Returns the plan of a run that stores no text: it decides the same, and is another run."""
+        return replace(self, stores_text=False, fingerprint=fingerprint([self.fingerprint, "without text"]))
 
     def files_table(self) -> pa.Table:
         """Returns `inputs/`: one row per file."""
@@ -121,7 +125,7 @@ def _identified(file: InputFile, given: InputSpec, *, digests: bool) -> InputFil
     file = inspect_file(file, given)
     if not digests or file.problem == "permission_denied":
         return file
-    return dataclasses.replace(file, digest=digest_of(file))
+    return replace(file, digest=digest_of(file))
 
 
 def _tokenizer(spec: JobSpec, root: Path) -> bytes | None:
@@ -140,7 +144,7 @@ def _limited(units: list[WorkUnit], limit: int | None) -> list[WorkUnit]:
     for source in sources:
         mine = [unit for unit in units if unit.source == source]
         shares = _shares(quota[source], len(mine))
-        limited += [dataclasses.replace(unit, limit=share) for unit, share in zip(mine, shares, strict=True)]
+        limited += [replace(unit, limit=share) for unit, share in zip(mine, shares, strict=True)]
     return limited
 
 
@@ -171,7 +175,7 @@ def _fingerprint(
 
 def decisive_settings(spec: JobSpec) -> dict[str, object]:
     """Returns the settings that decide the output, as plain values; inputs' paths are covered by their digests."""
-    settings = dataclasses.asdict(with_signing(spec))
+    settings = asdict(with_signing(spec))
     for name in ("preset", "threshold", "recall") if settings["dedup"]["near"] else ():
         del settings["dedup"]["near"][name]  # what they come to is there
     for name in NOT_IN_FINGERPRINT:

@@ -21,13 +21,13 @@ def split_documents(
 ) -> NDArray[np.int8]:
     """Returns int8 (N,): 1 for kept documents that are held out, else 0."""
     kept = state_N == KEPT
+    split_N = np.zeros(state_N.size, dtype=np.int8)
+    if not kept.any() or not spec.validation.fraction:
+        return split_N
     tables = [
         read_part(store, f"measured/{part}.parquet", COLUMNS).filter(pa.array(kept[roster.rows(index)]))
         for index, part in enumerate(roster.parts)
     ]
-    split_N = np.zeros(state_N.size, dtype=np.int8)
-    if not kept.any():
-        return split_N
     table = pa.concat_tables(tables).combine_chunks()
     cluster = clustering.cluster_N[kept]
     documents = Kept(

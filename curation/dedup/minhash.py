@@ -6,14 +6,13 @@ Deduplication then runs again, without text, when a threshold or a decision chan
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.dedup.banding import Normalize, Scheme, Shingle
-from curation.identity import secure_hash, type_of_id
+from curation.identity import secure_hashes
 from curation.kernels.minhash import Sketches, sketch, sketch_characters
 from curation.schema import SIGNATURE_FIELDS
 from curation.step import require, with_columns, with_fields
@@ -58,7 +57,8 @@ class MinHash:
             ValueError: the shingles of the batch pass 2 GiB (texts of 1 GiB and more).
         """
         words = words_of(batch["text"])
-        return with_columns(batch, SIGNATURE_FIELDS, [*_hashes(words), *_sketch_columns(self.sketches(words))])
+        columns = secure_hashes(batch["text"]), *_sizes(words), *_sketch_columns(self.sketches(words))
+        return with_columns(batch, SIGNATURE_FIELDS, columns)
 
     def sketches(self, words: Words) -> Sketches:
         """Returns shingle sets and signatures as arrays, without columns."""
@@ -83,15 +83,9 @@ class MinHash:
         )
 
 
-def _hashes(words: Words) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Returns columns text_hash, text_bytes, num_words; no text becomes a Python string."""
-    text = np.ascontiguousarray(words.values).data
-    text_hash = [secure_hash(text[start:end]) for start, end in pairwise(words.offsets_N1.tolist())]
-    return (
-        pa.array(text_hash, type_of_id),
-        pa.array(np.diff(words.offsets_N1)),
-        pa.array(np.diff(words.word_offsets_N1)),
-    )
+def _sizes(words: Words) -> tuple[pa.Array, pa.Array]:
+    """Returns columns text_bytes and num_words."""
+    return pa.array(np.diff(words.offsets_N1)), pa.array(np.diff(words.word_offsets_N1))
 
 
 def _sketch_columns(sketches: Sketches) -> tuple[pa.Array, pa.Array]:

@@ -12,6 +12,8 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLParserException, HTMLTree
 
@@ -22,6 +24,7 @@ from curation.setting import key
 from curation.step import require
 from curation.text.charset import REPLACEMENT, decode
 from curation.text.media import HTML_TYPES, kind_of
+from curation.text.words import text_buffers
 
 EXTRACT_ERROR = pa.field("extract_error", pa.string())
 MAX_REPLACEMENT_EDITS = 100
@@ -86,6 +89,8 @@ class Extract:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Returns one row per row, in order."""
+        if batch["raw"].null_count == batch.num_rows and (self.mode == "none" or not _has_html(batch["content_type"])):
+            return _as_given(batch)
         rows = [
             self._extract(*values)
             for values in zip(
@@ -130,6 +135,41 @@ class Extract:
             row = Extracted(text=decoded.text)
         row.charset, row.replaced = decoded.charset, decoded.replaced
         return row
+
+
+def _has_html(content_type: pa.Array) -> bool:
+    return bool(pc.any(pc.is_in(content_type, pa.array(sorted(HTML_TYPES)))).as_py())
+
+
+def _as_given(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns what `Extract` makes of rows that have their text, without a Python object for each."""
+    text, size = batch["text"], batch.num_rows
+    blank_N = _is_blank(text)
+    language = batch["declared_language"]
+    replaced = {
+        "text": pc.if_else(pa.array(blank_N), None, text) if blank_N.any() else text,
+        "extractor": pa.nulls(size, pa.string()),
+        "declared_language": pc.if_else(pc.equal(language, ""), None, language),
+        "edits": pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.array([], EDIT)),
+        "extract_error": pa.nulls(size, pa.string()),
+    }
+    columns = [replaced[name] if name in replaced else batch.column(name) for name in _OUTPUT.names]
+    return pa.RecordBatch.from_arrays(columns, schema=_OUTPUT)
+
+
+def _is_blank(text: pa.Array) -> NDArray[np.bool_]:
+    """Returns bool (N,): texts of white space alone, as `str.isspace` has it, or of nothing; null is none.
+
+    What begins with a visible ASCII character is not looked at further.
+    """
+    values, offsets_N1 = text_buffers(text)
+    blank_N: NDArray[np.bool_] = np.diff(offsets_N1) == 0
+    first_N = values[offsets_N1[:-1][~blank_N]]
+    for row in np.flatnonzero(~blank_N)[(first_N <= ord(" ")) | (first_N > ord("~"))].tolist():
+        head = values[offsets_N1[row] : offsets_N1[row + 1]][:64].tobytes().decode(errors="ignore")
+        blank_N[row] = not head.strip() and not text[row].as_py().strip()
+    blank_N &= text.is_valid().to_numpy(zero_copy_only=False)
+    return blank_N
 
 
 def _extract_html(html: str, *, main: bool) -> Extracted:

@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import compress
 
 import numpy as np
 import orjson
@@ -59,8 +59,17 @@ class Records:
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def records_of(piece: Piece, given: InputSpec, limits: Limits) -> Iterator[Records]:
-    """Yields the records of a piece of a file in order."""
+def records_of(
+    piece: Piece, given: InputSpec, limits: Limits, *, known_M: NDArray[np.int64] | None = None
+) -> Iterator[Records]:
+    """Yields the records of a piece of a file in order.
+
+    Args:
+        piece: a file, or a part of it.
+        given: the input it belongs to.
+        limits: bounds.
+        known_M: ascending offsets of lines that have been read as JSON objects before; they are not parsed again.
+    """
     with closing(open_raw(piece.file)) as raw:
         if piece.file.format == "parquet":
             origin = Origin(file=piece.file, source="", given=given)
@@ -69,7 +78,7 @@ def records_of(piece: Piece, given: InputSpec, limits: Limits) -> Iterator[Recor
             return
         for block in blocks_of(stream_of(raw, piece.file, limits), piece, limits):
             if isinstance(block, Lines):
-                yield _objects(block)
+                yield _objects(block, np.zeros(0, np.int64) if known_M is None else known_M)
 
 
 def schema_of(piece: Piece, given: InputSpec, limits: Limits) -> pa.Schema:
@@ -101,12 +110,14 @@ def unified(schemas: Sequence[pa.Schema], path: str) -> pa.Schema:
         raise _mixed(path, error) from None
 
 
-def _objects(block: Lines) -> Records:
-    ends = accumulate((len(line) + 1 for line in block.lines), initial=block.offset)
-    kept = [(offset, line) for offset, line in zip(ends, block.lines, strict=False) if _is_object(line)]
+def _objects(block: Lines, known_M: NDArray[np.int64]) -> Records:
+    offset_N = np.cumsum([block.offset, *(len(line) + 1 for line in block.lines[:-1])])
+    kept_N = np.isin(offset_N, known_M, assume_unique=True)
+    for index in np.flatnonzero(~kept_N).tolist():
+        kept_N[index] = _is_object(block.lines[index])
     return Records(
-        offset_N=np.array([offset for offset, _ in kept], dtype=np.int64),
-        content=[line.strip(BLANK) for _, line in kept],
+        offset_N=offset_N[kept_N],
+        content=[line.strip(BLANK) for line in compress(block.lines, kept_N.tolist())],
     )
 
 

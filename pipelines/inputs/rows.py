@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 
 import pyarrow as pa
 
-from curation.identity import doc_ids, secure_hash, type_of_id
+from curation.identity import doc_ids, secure_hashes
 from curation.schema import READ
 from pipelines.inputs.files import InputFile
 from pipelines.inputs.urls import site_of, strip_credentials
@@ -39,7 +38,7 @@ def read_batch(origin: Origin, columns: Mapping[str, Sequence[object] | pa.Array
     filled["doc_id"] = doc_ids(origin.source, origin.file.path, _numbers(columns["offset"]))
     content = _array(READ.field("text"), columns["text"]) if "text" in columns else columns["raw"]
     filled["text" if "text" in columns else "raw"] = content
-    filled["raw_hash"] = content_hashes(content if isinstance(content, pa.Array) else pa.array(content, pa.binary()))
+    filled["raw_hash"] = secure_hashes(content if isinstance(content, pa.Array) else pa.array(content, pa.binary()))
     filled.update(_urls(columns.get("url")), **_licenses(columns.get("license"), origin.given.license, num_rows))
     arrays = [
         _array(item, filled[item.name]) if item.name in filled else pa.nulls(num_rows, item.type) for item in READ
@@ -59,15 +58,6 @@ def joined(batches: Iterator[pa.RecordBatch], *, batch_bytes: int) -> Iterator[p
             small, size = [], 0
     if small:
         yield pa.concat_batches(small)
-
-
-def content_hashes(content: pa.Array) -> pa.Array:
-    """Returns BLAKE2b-128 of each value's bytes (string or binary, no nulls) without making Python objects of them."""
-    _, offsets, values = content.buffers()
-    bounds = memoryview(offsets).cast("i")[content.offset : content.offset + len(content) + 1] if len(content) else []
-    data = memoryview(values or b"")
-    hashes = [secure_hash(data[start:end]) for start, end in pairwise(bounds)]
-    return pa.array(hashes, type=type_of_id)
 
 
 def utc_time(value: object) -> datetime | None:

@@ -16,8 +16,11 @@ import zstandard
 from curation.dedup.banding import PRESETS
 from curation.errors import InputError, SpecError
 from pipelines.dedup_files import Request, dedup_files, dedup_job
+from pipelines.job import run_planned
 from pipelines.progress import silent
+from pipelines.run_plan import plan_run
 from pipelines.spec_file import dump_spec, parse_spec
+from pipelines.store import Store
 
 ADDED = ["verdict", "cluster_id", "cluster_size"]
 NUM_TEXTS, NUM_EXACT, NUM_NEAR = 40, 5, 5
@@ -164,6 +167,21 @@ def test_an_output_that_was_not_finished_goes_on_from_its_run(lines, tmp_path):
     assert not deduplicated(tmp_path, str(path), keep_run=True).reused
     assert (tmp_path / "out" / "a.jsonl").read_bytes() == expected
     assert sorted((tmp_path / "out.run" / "ledger").glob("events-*")) == ledger, "no stage ran again"
+
+
+def test_the_run_stores_text_only_where_it_stays_and_decides_the_same_without(lines, tmp_path):
+    path, _ = lines
+    spec = dedup_job(Request(inputs=(str(path),), output=str(tmp_path / "out")))
+    plan = plan_run(spec, root=tmp_path)
+    decided = []
+    for plan_of_run, name in ((plan, "with"), (plan.without_text(), "without")):
+        run_planned(plan_of_run, store=Store(str(tmp_path / name)), asked={}, progress=silent())
+        stored = pq.read_table(tmp_path / name / "measured")["text"].to_pylist()
+        assert any(stored) == (name == "with")
+        decided.append(pq.read_table(tmp_path / name / "decisions"))
+    assert decided[0] == decided[1]
+    with pytest.raises(SpecError, match="holds another run"):
+        run_planned(plan, store=Store(str(tmp_path / "without")), asked={}, progress=silent())
 
 
 def test_a_text_column_of_another_name_is_asked_for_and_not_guessed(tmp_path):

@@ -66,6 +66,23 @@ def test_given_text_is_left_alone_unless_its_type_is_html():
     assert typed["text"] == "The article has words & more."
 
 
+GIVEN = st.fixed_dictionaries(
+    {"text": st.none() | st.text(max_size=4) | st.text(" \t\n\x1c\x85\xa0\u2003\u3000a\u00e4", max_size=70)},
+    optional={
+        "content_type": st.sampled_from(["text/plain", "application/json"]),
+        "charset": st.just("utf-8"),
+        "declared_language": st.sampled_from(["", "de"]),
+        "opt_out": st.just(["robots.txt"]),
+    },
+)
+
+
+@given(st.lists(GIVEN, max_size=6), st.sampled_from(["main", "none"]))
+def test_a_batch_of_given_texts_alone_comes_out_as_beside_one_that_is_decoded(given_rows, mode):
+    alone = extract(*given_rows, mode=mode)
+    assert alone == extract(*given_rows, {"raw": b"decoded"}, mode=mode)[:-1]
+
+
 def test_headers_of_the_crawl_stand_before_what_the_page_says():
     (row,) = extract({"raw": PAGE, "opt_out": ["x-robots-tag: noai"], "declared_language": "en"})
     assert row["opt_out"] == ["x-robots-tag: noai", "meta robots: noindex", "meta robots: noai"]

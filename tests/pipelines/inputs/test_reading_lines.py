@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.identity import doc_id, secure_hash
+from curation.identity import doc_id, secure_hash, secure_hashes
 from pipelines.inputs import rows
 from pipelines.spec import Columns, InputSpec, Limits
 from tests.oracles.reading import Outcome, read_files
@@ -224,6 +224,6 @@ def test_raw_hashes_come_from_the_buffers_of_slices_too(pairs, data):
     start = data.draw(st.integers(0, len(texts)))
     stop = data.draw(st.integers(start, len(texts)))
     expected = [secure_hash(text.encode()) for text in texts[start:stop]]
-    assert rows.content_hashes(array.slice(start, stop - start)).to_pylist() == expected
+    assert secure_hashes(array.slice(start, stop - start)).to_pylist() == expected
     binary = array.cast(pa.binary()).slice(start, stop - start)
-    assert rows.content_hashes(binary).to_pylist() == expected
+    assert secure_hashes(binary).to_pylist() == expected

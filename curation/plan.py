@@ -19,6 +19,7 @@ from curation.quality.gopher import GopherQuality, GopherRepetition
 from curation.quality.gopher_variants import GopherVariants
 from curation.quality.language import Language
 from curation.quality.nemo import NemoEnglish
+from curation.quality.readability import FleschReadingEase, LexicalDiversity
 from curation.quality.removed_words import RemovedWords
 from curation.quality.statistics import TextStatistics
 from curation.quality.stop_words import LocalStopWords
@@ -55,6 +56,8 @@ SIGNALS: dict[str, type[Step]] = {
     "removed_words": RemovedWords,
     "bad_words": BadWords,
     "toxicity": Toxicity,
+    "mtld": LexicalDiversity,
+    "flesch": FleschReadingEase,
 }
 
 

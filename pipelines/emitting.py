@@ -33,6 +33,7 @@ def export_run(job: Job, parts: tuple[str, ...], tokenizer: PinnedTokenizer) -> 
         seed=job.spec.seed,
         fingerprint=fingerprint([job.fingerprint, *decisions]),
         weights={name: given.weight for name, given in job.spec.inputs.items()},
+        domains={name: given.domain for name, given in job.spec.inputs.items() if given.domain},
         provenance={"job": job.spec.job, "run_fingerprint": job.fingerprint},
     )
     export = export_shards(request)

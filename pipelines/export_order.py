@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curation.curriculum.order import LEVELS
 from curation.curriculum.packing import Packing
+from curation.curriculum.scales import LEVELS
 from curation.curriculum.shard_schema import ORDER
 from curation.curriculum.tokens import TokenBalance
 from pipelines.shard_file import StageRows
@@ -25,12 +25,13 @@ Int64Array = NDArray[np.int64]
 class Side:
     """One side of the split, ordered and packed.
 
-    `rows_D` int64: its documents, as rows of the token store; `level_N` int8: the group that each difficulty is
-    relative to; `digest` is that of the order.
+    `rows_D` int64: its documents, as rows of the token store; `difficulty_level_N`, `quality_level_N` int8: the group
+    that each percentile is relative to; `digest` is that of the order.
     """
 
     stages: tuple[StageRows, ...]
-    level_N: NDArray[np.int8]
+    difficulty_level_N: NDArray[np.int8]
+    quality_level_N: NDArray[np.int8]
     rows_D: Int64Array
     digest: str
 
@@ -57,24 +58,28 @@ def order_rows(tokens: TokenStore, side: Side) -> Iterator[pa.RecordBatch]:
     """Yields ORDER, one row per emission in training order."""
     copies = _copy_numbers(side.stages)
     for stage, copy_E in zip(side.stages, copies, strict=True):
-        offset_E = stage.packing.offsets_E1[:-1]
-        row_E = np.searchsorted(stage.packing.stop_R, offset_E, side="right")
-        for start in range(0, offset_E.size, BLOCK_ROWS):
+        row_E, place_E = stage.packing.places()
+        for start in range(0, row_E.size, BLOCK_ROWS):
             part = slice(start, start + BLOCK_ROWS)
-            document, row = stage.document_E[part], row_E[part]
-            difficulty, level = stage.difficulty_N[document], side.level_N[document]
+            document = stage.document_E[part]
             columns = [
                 tokens.ids.take(pa.array(document)),
                 pa.array(tokens.sources, pa.string()).take(pa.array(tokens.source_N[document])),
                 pa.array([stage.name] * document.size, pa.string()),
                 pa.array(copy_E[part], pa.int32()),
                 pa.array(tokens.num_tokens_N[document]),
-                pa.array(stage.first_row + row),
-                pa.array(offset_E[part] - stage.packing.start_R[row], pa.int32()),
-                pa.array(difficulty, mask=np.isnan(difficulty)),
-                pa.array(LEVELS, pa.string()).take(pa.array(level, mask=level < 0)),
+                pa.array(stage.first_row + row_E[part]),
+                pa.array(place_E[part], pa.int32()),
+                *_percentile(stage.difficulty_N[document], side.difficulty_level_N[document]),
+                *_percentile(stage.quality_N[document], side.quality_level_N[document]),
             ]
             yield pa.RecordBatch.from_arrays(columns, schema=ORDER)
+
+
+def _percentile(value_E: NDArray[np.float64], level_E: NDArray[np.int8]) -> tuple[pa.Array, pa.Array]:
+    """Returns the columns of a percentile and the name of its level."""
+    names = pa.array(LEVELS, pa.string()).take(pa.array(level_E, mask=level_E < 0))
+    return pa.array(value_E, mask=np.isnan(value_E)), names
 
 
 def _copy_numbers(stages: Sequence[StageRows]) -> list[Int64Array]:
@@ -129,25 +134,31 @@ def totals_of(tokens: TokenStore, side: Side) -> dict[str, int]:
 def stage_entry(tokens: TokenStore, stage: StageRows) -> dict[str, object]:
     """Returns what the manifest says of a stage."""
     packing: Packing = stage.packing
-    difficulty = stage.difficulty_N[stage.document_E]
-    known = difficulty[~np.isnan(difficulty)]
     length_E = tokens.num_tokens_N[stage.document_E] + 1
     by_source = np.zeros(len(tokens.sources), dtype=np.int64)
     np.add.at(by_source, tokens.source_N[stage.document_E], length_E)
     return {
         "name": stage.name,
-        "ordering": stage.ordering,
+        "ordering": stage.stage.ordering,
+        "lr_factor": stage.stage.lr_factor,
+        "budget": stage.stage.budget,
         "row_start": stage.first_row,
         "row_end": stage.first_row + packing.num_rows,
         "tokens": packing.num_valid,
         "padding": packing.num_padding,
         "overlaps": packing.num_overlaps,
         "emissions": stage.document_E.size,
-        "difficulty": [float(known.min()), float(known.max())] if known.size else None,
+        "difficulty": _range(stage.difficulty_N[stage.document_E]),
+        "quality": _range(stage.quality_N[stage.document_E]),
         "tokens_by_source": {
             source: int(count) for source, count in zip(tokens.sources, by_source, strict=True) if count
         },
     }
+
+
+def _range(value_E: NDArray[np.float64]) -> list[float] | None:
+    known = value_E[~np.isnan(value_E)]
+    return [float(known.min()), float(known.max())] if known.size else None
 
 
 def _emissions(tokens: TokenStore, side: Side) -> Int64Array:

@@ -21,7 +21,9 @@ from pipelines.inputs.open import digest_of, list_files
 from pipelines.inputs.sniff import inspect_file
 from pipelines.inputs.units import WorkUnit, plan_units
 from pipelines.judging import check_spec_gates
+from pipelines.measuring import measured_schema
 from pipelines.policy import check_policy
+from pipelines.shards_checks import check_scores
 from pipelines.spec import InputSpec, JobSpec
 from pipelines.spec_text import with_signing
 
@@ -100,6 +102,8 @@ def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None, digests: bo
     """
     check_spec_gates(spec)
     check_policy(spec)
+    if spec.shards is not None:
+        check_scores(spec.shards, measured_schema(spec))
     files: list[tuple[str, InputFile]] = []
     units: list[WorkUnit] = []
     for source, given in spec.inputs.items():

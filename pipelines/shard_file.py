@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from curation.curriculum.order import Stage
 from curation.curriculum.packing import Packing, Pieces
 from curation.curriculum.shard_schema import row_bytes, shard_schema
 from curation.curriculum.token_page import LayoutError, token_page
@@ -54,14 +55,22 @@ class Layout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRows:
-    """One stage to write: its packing, the document of each emission, and where its rows start in the export."""
+    """One stage to write: its packing, the document of each emission, and where its rows start in the export.
 
-    name: str
-    ordering: str
+    `difficulty_N` and `quality_N` float64: percentiles of the token store's documents, NaN where unknown.
+    """
+
+    stage: Stage
     packing: Packing
     document_E: NDArray[np.int64]
     difficulty_N: NDArray[np.float64]
+    quality_N: NDArray[np.float64]
     first_row: int
+
+    @property
+    def name(self) -> str:
+        """Name of the stage."""
+        return self.stage.name
 
 
 def write_stage(
@@ -121,8 +130,8 @@ def _options(layout: Layout) -> dict[str, object]:
 def _row_group(tokens: TokenStore, stage: StageRows, layout: Layout, start: int, stop: int) -> tuple[pa.Table, int]:
     """Returns the table of rows [start, stop) and the CRC-32 of their token bytes."""
     packing = stage.packing
-    tokens_RC = _gather(tokens, stage, layout, start, stop)
     pieces = packing.pieces(start, stop)
+    tokens_RC = _gather(tokens, stage, layout, pieces)
     document_P = stage.document_E[pieces.emission_P]
     offsets = pa.array(np.concatenate(([0], np.cumsum(pieces.counts_R))), pa.int32())
     lists = (
@@ -136,7 +145,7 @@ def _row_group(tokens: TokenStore, stage: StageRows, layout: Layout, start: int,
     columns = [
         pa.FixedSizeBinaryArray.from_buffers(schema.field("tokens").type, num_rows, [None, pa.py_buffer(tokens_RC)]),
         pa.array(numbers),
-        pa.array(packing.stop_R[start:stop] - packing.start_R[start:stop], pa.int32()),
+        pa.array(packing.valid(start, stop), pa.int32()),
         pa.array(packing.continued(start, stop)),
         *(
             pa.ListArray.from_arrays(offsets, values, type=schema.field(name).type)
@@ -144,29 +153,26 @@ def _row_group(tokens: TokenStore, stage: StageRows, layout: Layout, start: int,
         ),
         pa.array([stage.name] * num_rows, pa.string()),
         _mean_by_tokens(stage.difficulty_N[document_P], pieces),
-        pa.nulls(num_rows, pa.float32()),
+        _mean_by_tokens(stage.quality_N[document_P], pieces),
     ]
     return pa.Table.from_arrays(columns, schema=schema), zlib.crc32(tokens_RC.data)
 
 
-def _gather(tokens: TokenStore, stage: StageRows, layout: Layout, start: int, stop: int) -> NDArray[np.unsignedinteger]:
-    """Returns rows [start, stop) of the stage as (R, T + 1) little-endian ids, padded with EOS."""
-    packing = stage.packing
-    begin, end = int(packing.start_R[start]), int(packing.stop_R[stop - 1])
-    stream = np.full(end - begin, layout.eos_id, dtype=np.dtype(layout.dtype).newbyteorder("<"))
-    first = int(np.searchsorted(packing.offsets_E1, begin, side="right")) - 1
-    last = int(np.searchsorted(packing.offsets_E1, end, side="left"))
-    for emission in range(first, last):
-        document_start = int(packing.offsets_E1[emission])
-        low, high = max(document_start, begin), min(int(packing.offsets_E1[emission + 1]) - 1, end)
-        if low < high:  # an EOS alone is there already
-            document = int(stage.document_E[emission])
-            tokens.copy_tokens(document, low - document_start, stream[low - begin : high - begin])
-    position_RC = (packing.start_R[start:stop] - begin)[:, None] + np.arange(packing.row_tokens)
-    rows = stream[np.minimum(position_RC, stream.size - 1)]
-    padded = position_RC >= (packing.stop_R[start:stop] - begin)[:, None]
-    rows[padded] = layout.eos_id
-    return np.ascontiguousarray(rows)
+def _gather(tokens: TokenStore, stage: StageRows, layout: Layout, pieces: Pieces) -> NDArray[np.unsignedinteger]:
+    """Returns the rows of `pieces` as (R, T + 1) little-endian ids, padded with EOS."""
+    size = stage.packing.row_tokens
+    rows = np.full((pieces.counts_R.size, size), layout.eos_id, dtype=np.dtype(layout.dtype).newbyteorder("<"))
+    first_P = np.repeat(np.cumsum(pieces.counts_R) - pieces.counts_R, pieces.counts_R)
+    starts_P = np.cumsum(pieces.length_P) - pieces.length_P
+    place_P = starts_P - starts_P[first_P] + np.repeat(np.arange(pieces.counts_R.size) * size, pieces.counts_R)
+    document_P = stage.document_E[pieces.emission_P]
+    length_P = np.minimum(pieces.length_P, tokens.num_tokens_N[document_P] - pieces.begin_P)  # EOS is there already
+    stream = rows.reshape(-1)
+    columns = (document_P.tolist(), pieces.begin_P.tolist(), place_P.tolist(), length_P.tolist())
+    for document, begin, place, length in zip(*columns, strict=True):
+        if length:
+            tokens.copy_tokens(document, begin, stream[place : place + length])
+    return rows
 
 
 def _mean_by_tokens(value_P: NDArray[np.float64], pieces: Pieces) -> pa.Array:

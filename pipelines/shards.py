@@ -12,9 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from curation.curriculum.order import NO_LEVEL, Candidates, Schedule, order_documents
+from curation.curriculum.keys import draws
+from curation.curriculum.mixture import groups_of, mix_documents
+from curation.curriculum.order import Candidates, Order, Schedule, order_documents
 from curation.curriculum.packing import pack
+from curation.curriculum.scales import NO_LEVEL, Scale, spearman
 from curation.curriculum.shard_schema import DTYPES, FORMAT_VERSION
 from curation.errors import GristmillError, SpecError
 from curation.identity import fingerprint
@@ -33,9 +37,9 @@ NAME_DIGITS = 16
 class ExportRequest:
     """What an export is made of.
 
-    `parts` in the order of the run's work units; `weights` by source (absent: 1); `fingerprint` is that of plan and
-    decisions; `provenance` is any JSON object that the manifest should carry; `parent` names the export that this one
-    replaces.
+    `parts` in the order of the run's work units; `weights` and `domains` by source (absent: 1, none); `fingerprint` is
+    that of plan and decisions; `provenance` is any JSON object that the manifest should carry; `parent` names the
+    export that this one replaces.
     """
 
     store: Store
@@ -45,6 +49,7 @@ class ExportRequest:
     seed: int
     fingerprint: str
     weights: Mapping[str, float] = field(default_factory=dict)
+    domains: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, object] = field(default_factory=dict)
     parent: str | None = None
 
@@ -70,7 +75,13 @@ def export_shards(request: ExportRequest) -> Export:
     """
     layout = _layout(request)
     with tempfile.TemporaryDirectory(prefix="gristmill-") as scratch:
-        tokens = load_token_store(request.store, request.parts, dtype=layout.dtype, scratch=Path(scratch))
+        tokens = load_token_store(
+            request.store,
+            request.parts,
+            dtype=layout.dtype,
+            scratch=Path(scratch),
+            signals=request.shards.signals,
+        )
         train = _arrange(tokens, request, is_validation=False)
         held_out = _arrange(tokens, request, is_validation=True)
         digest = _digest(request, train, held_out)
@@ -86,6 +97,7 @@ def export_shards(request: ExportRequest) -> Export:
                     "parent": request.parent,
                     "seed": request.seed,
                     "provenance": dict(request.provenance),
+                    "scores": _correlations(tokens),
                 },
             )
             publish_folder(request.store, folder, content, train=train, held_out=held_out)
@@ -124,47 +136,85 @@ def _layout(request: ExportRequest) -> Layout:
 def _arrange(tokens: TokenStore, request: ExportRequest, *, is_validation: bool) -> Side:
     """Orders and packs one side of the split; validation is in random order, each document once."""
     rows_D = np.flatnonzero(tokens.is_validation_N == is_validation)
-    weight_of = np.array([1.0 if is_validation else request.weights.get(source, 1.0) for source in tokens.sources])
-    documents = Candidates(
-        ids=tokens.ids.take(rows_D),
-        source_N=tokens.source_N[rows_D],
-        language_N=tokens.language_N[rows_D],
-        num_tokens_N=tokens.num_tokens_N[rows_D],
-        ratio_N=tokens.ratio_N[rows_D],
-        weight_N=weight_of[tokens.source_N[rows_D]] if rows_D.size else np.zeros(0),
-    )
-    schedule = Schedule(
-        order="random" if is_validation else request.shards.order,
-        warmup_fraction=request.shards.warmup_fraction,
-        seed=request.seed,
-    )
-    order = order_documents(documents, schedule)
-    difficulty_N = np.full(tokens.num_tokens_N.size, np.nan)
-    difficulty_N[rows_D] = order.difficulty_N
-    level_N = np.full(tokens.num_tokens_N.size, NO_LEVEL, dtype=np.int8)
-    level_N[rows_D] = order.level_N
+    order = _order(tokens, request, rows_D, is_validation=is_validation)
+    difficulty, quality = (_spread(scale, rows_D, tokens) for scale in (order.difficulty, order.quality))
     stages: list[StageRows] = []
     first_row = 0
     for stage in order.stages:
         document_E = rows_D[stage.document_E]
-        packing = pack(tokens.num_tokens_N[document_E], sequence_length=request.shards.sequence_length)
+        key_E = None if stage.is_sorted else draws(tokens.ids.take(document_E), seed=request.seed, purpose="rows")
+        packing = pack(tokens.num_tokens_N[document_E], sequence_length=request.shards.sequence_length, key_E=key_E)
         stages.append(
             StageRows(
-                name=stage.name,
-                ordering=stage.ordering,
+                stage=stage,
                 packing=packing,
                 document_E=document_E,
-                difficulty_N=difficulty_N,
+                difficulty_N=difficulty.value_N,
+                quality_N=quality.value_N,
                 first_row=first_row,
             )
         )
         first_row += packing.num_rows
     return Side(
         stages=tuple(stages),
-        level_N=level_N,
+        difficulty_level_N=difficulty.level_N,
+        quality_level_N=quality.level_N,
         rows_D=rows_D,
         digest=order_digest(tokens, stages),
     )
+
+
+def _order(tokens: TokenStore, request: ExportRequest, rows_D: NDArray[np.int64], *, is_validation: bool) -> Order:
+    shards = request.shards
+    documents = _candidates(tokens, request, rows_D, is_validation=is_validation)
+    if shards.order_name == "mixture" and not is_validation:
+        groups = groups_of(
+            documents,
+            sources=tokens.sources,
+            languages=tokens.languages,
+            domains=[request.domains.get(source) for source in tokens.sources],
+        )
+        return mix_documents(documents, shards.mixture, groups, difficulty=shards.scores, seed=request.seed)
+    schedule = Schedule(
+        order="random" if is_validation else shards.order_name,
+        difficulty=shards.scores,
+        warmup_fraction=shards.warmup_fraction,
+        anneal_fraction=shards.anneal_fraction,
+        replay_fraction=shards.replay_fraction,
+        cycles=shards.cycles,
+        seed=request.seed,
+    )
+    return order_documents(documents, schedule)
+
+
+def _candidates(
+    tokens: TokenStore, request: ExportRequest, rows_D: NDArray[np.int64], *, is_validation: bool
+) -> Candidates:
+    weight_of = np.array([1.0 if is_validation else request.weights.get(source, 1.0) for source in tokens.sources])
+    quality = request.shards.quality
+    return Candidates(
+        ids=tokens.ids.take(rows_D),
+        source_N=tokens.source_N[rows_D],
+        language_N=tokens.language_N[rows_D],
+        num_tokens_N=tokens.num_tokens_N[rows_D],
+        score_SN={name: tokens.score_SN[name][rows_D] for name in request.shards.scores},
+        quality_N=tokens.score_SN[quality][rows_D] if quality else np.full(rows_D.size, np.nan),
+        weight_N=weight_of[tokens.source_N[rows_D]] if rows_D.size else np.zeros(0),
+    )
+
+
+def _spread(scale: Scale, rows_D: NDArray[np.int64], tokens: TokenStore) -> Scale:
+    """Returns a scale of one side's documents as one of all documents of the token store."""
+    value, level = np.full(tokens.num_tokens_N.size, np.nan), np.full(tokens.num_tokens_N.size, NO_LEVEL, np.int8)
+    value[rows_D], level[rows_D] = scale.value_N, scale.level_N
+    return Scale(value_N=value, level_N=level)
+
+
+def _correlations(tokens: TokenStore) -> dict[str, object]:
+    """Returns how the scores of the training documents agree, for the manifest."""
+    train = ~tokens.is_validation_N
+    names = list(tokens.score_SN)
+    return {"names": names, "spearman": spearman([tokens.score_SN[name][train] for name in names])}
 
 
 def _digest(request: ExportRequest, train: Side, held_out: Side) -> str:
@@ -177,6 +227,7 @@ def _digest(request: ExportRequest, train: Side, held_out: Side) -> str:
         "tokenizer": request.tokenizer.sha256,
         "seed": request.seed,
         "weights": dict(request.weights),
+        "domains": dict(request.domains),
         "provenance": dict(request.provenance),
         "parent": request.parent,
         "order": [train.digest, held_out.digest],

@@ -7,11 +7,16 @@ class's docstring describes its section, the `doc` of each field's metadata desc
 from dataclasses import dataclass, field
 from typing import Literal
 
+from curation.curriculum.mixture import MixtureStage
+from curation.curriculum.order import OrderName
 from curation.dedup.banding import SigningKeys
 from curation.quality.gates import Rule, When
 from curation.setting import documented, key
 
 MIB = 1 << 20
+
+COUNTED_SCORES = ("compression_ratio", "length")
+"""Scores of difficulty that the token store has of every document; others are signals."""
 
 
 EditName = Literal["control_characters", "nfc", "c4_lines", "c4_lines_any_end", "refinedweb_lines"]
@@ -120,6 +125,14 @@ class ValidationSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreSpec:
+    """One score of difficulty."""
+
+    score: str = field(metadata=documented("compression_ratio, length (in tokens), or a signal such as mtld"))
+    weight: float = key(1.0, "in the mean of percentiles; negative: high values are easy, as of flesch")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShardsSpec:
     """Training-ready shards."""
 
@@ -127,10 +140,32 @@ class ShardsSpec:
     tokenizer_sha256: str | None = key(None, "its digest; required for URLs")
     eos: str = key("<|endoftext|>", "the token that ends each document")
     sequence_length: int = key(2048, "tokens predicted per row")
-    order: Literal["random", "warmup"] = key("random", "warmup: easy documents first, then random")
+    order: OrderName | None = key(None, "null: warmup+anneal where `quality` names a signal, else random")
+    quality: str | None = key(None, "signal that says how good a document is, high is good")
+    difficulty: tuple[ScoreSpec, ...] = key((), "scores that make a document hard; []: compression_ratio alone")
     warmup_fraction: float = key(0.2, "share of tokens in the warmup stage")
+    anneal_fraction: float = key(0.15, "share of tokens in the anneal stage, at the end")
+    replay_fraction: float = key(0.0, "share of the tokens of warmup and anneal that is drawn at random")
+    cycles: int = key(4, "interleaved: how often from easy to hard; length-grow: how many stages")
+    mixture: tuple[MixtureStage, ...] = key((), "stages of the order `mixture`, in training order")
     rows_per_group: int = key(2048, "rows per Parquet row group")
     rows_per_file: int = key(131072, "rows per Parquet file")
+
+    @property
+    def order_name(self) -> OrderName:
+        """The order, the default one worked out."""
+        return self.order or ("warmup+anneal" if self.quality else "random")
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Weights of the scores of difficulty, by name."""
+        return {item.score: item.weight for item in self.difficulty} or {"compression_ratio": 1.0}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Signals that the order reads; the token store counts the other scores."""
+        named = (*self.scores, *([self.quality] if self.quality else ()))
+        return tuple(dict.fromkeys(name for name in named if name not in COUNTED_SCORES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from curation.quality.gates import Rule, When
 from curation.quality.presets import PRESETS
 from pipelines.configured import LISTS
 from pipelines.dedup_checks import dedup_findings
+from pipelines.shards_checks import shards_findings
 from pipelines.spec import GateSpec, JobSpec
 
 Finding = tuple[str, str]
@@ -34,6 +35,16 @@ RANGES: dict[str, Range] = {
     "validation.fraction": (0, 0.5),
     "shards.sequence_length": (1, 1 << 24),
     "shards.warmup_fraction": (0, 1),
+    "shards.anneal_fraction": (0, 1),
+    "shards.replay_fraction": (0, 0.9),
+    "shards.cycles": (1, 1000),
+    "shards.difficulty[*].weight": (-1000, 1000),
+    "shards.mixture[*].tokens": (1, 1 << 50),
+    "shards.mixture[*].temperature": (0.01, 1000),
+    "shards.mixture[*].max_epochs": (0, 1000),
+    "shards.mixture[*].lr_factor": (0, 1024),
+    "shards.mixture[*].shares[*].weight": (0, 1_000_000),
+    "shards.mixture[*].shares[*].max_fraction": (0, 1),
     "shards.rows_per_group": (1, 1 << 24),
     "shards.rows_per_file": (1, 1 << 32),
     "limits.record_bytes": (1 << 10, 1 << 30),
@@ -88,6 +99,8 @@ def check_spec(spec: JobSpec, *, folder: Path | None) -> Iterator[Finding]:
         yield from _gate(f"gates.{name}", gate, spec)
     yield from _artifacts(spec, folder)
     yield from _runner(spec)
+    if spec.shards is not None:
+        yield from shards_findings(spec.shards, spec)
     yield from dedup_findings(spec.dedup)
     near = spec.dedup.near
     if near is not None and not any(path.startswith("dedup.near.") for path, _ in _ranges(near, "dedup.near")):

@@ -5,7 +5,7 @@ scratch folder first, since a memory map needs a local file.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +16,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curation.curriculum.keys import id_words
-from curation.errors import GristmillError, VerifyError
+from curation.errors import GristmillError, SpecError, VerifyError
 from pipelines.parts import read_part
+from pipelines.spec import COUNTED_SCORES
 from pipelines.store import Store
 
 Int64Array = NDArray[np.int64]
 
 COLUMNS = ["doc_id", "source", "split", "num_tokens", "compression_ratio"]
+COMPRESSION, LENGTH = COUNTED_SCORES
 UNKNOWN_LANGUAGE = -1
 
 
@@ -30,7 +32,8 @@ UNKNOWN_LANGUAGE = -1
 class TokenStore:
     """N documents in input order. `source_N` and `language_N` index `sources`, `languages` (-1: unknown).
 
-    `part_N` indexes `files`; `offset_N` counts tokens from the start of that file.
+    `part_N` indexes `files`; `offset_N` counts tokens from the start of that file. `score_SN` holds the compression
+    ratio, the length and the signals that were asked for, by name: float64, NaN where unknown.
     """
 
     ids: pa.Array
@@ -40,7 +43,7 @@ class TokenStore:
     language_N: Int64Array
     is_validation_N: NDArray[np.bool_]
     num_tokens_N: Int64Array
-    ratio_N: NDArray[np.float64]
+    score_SN: Mapping[str, NDArray[np.float64]]
     part_N: NDArray[np.int32]
     offset_N: Int64Array
     dtype: str
@@ -65,7 +68,9 @@ MAX_MAPS = 256
 """Files mapped at a time: a process may hold about 65,000 maps, and address space is not free."""
 
 
-def load_token_store(store: Store, parts: Sequence[str], *, dtype: str, scratch: Path) -> TokenStore:
+def load_token_store(
+    store: Store, parts: Sequence[str], *, dtype: str, scratch: Path, signals: Sequence[str] = ()
+) -> TokenStore:
     """Returns the token store of `parts`, in this order.
 
     Args:
@@ -73,13 +78,15 @@ def load_token_store(store: Store, parts: Sequence[str], *, dtype: str, scratch:
         parts: part names without folder and suffix.
         dtype: `uint16` or `uint32`, the type of the ids in the `.bin` files.
         scratch: an empty local folder, used when the store is not local.
+        signals: names of numeric signals to read beside.
 
     Raises:
         VerifyError: a `.bin` file has another size than its table says, or a part's documents are others.
         GristmillError: a doc_id occurs twice.
+        SpecError: a part lacks a signal, or it is no number.
     """
-    tables = [_read(store, part) for part in parts]
-    table = pa.concat_tables(tables) if tables else _empty()
+    tables = [_read(store, part, signals) for part in parts]
+    table = pa.concat_tables(tables) if tables else _empty(signals)
     files = tuple(_local(store, f"tokens/{part}.bin", scratch) for part in parts)
     num_tokens = table["num_tokens"].to_numpy()
     rows_of_part = [part.num_rows for part in tables]
@@ -101,7 +108,11 @@ def load_token_store(store: Store, parts: Sequence[str], *, dtype: str, scratch:
         language_N=language_N,
         is_validation_N=np.array(pa.compute.equal(table["split"], "validation").to_numpy(), dtype=bool),
         num_tokens_N=num_tokens,
-        ratio_N=table["compression_ratio"].to_numpy(),
+        score_SN={
+            COMPRESSION: table["compression_ratio"].to_numpy(),
+            LENGTH: num_tokens.astype(np.float64),
+            **{name: table[f"signal.{name}"].to_numpy() for name in signals},
+        },
         part_N=part_N,
         offset_N=ends - num_tokens - before[part_N] if len(parts) else np.zeros(0, dtype=np.int64),
         dtype=dtype,
@@ -109,24 +120,32 @@ def load_token_store(store: Store, parts: Sequence[str], *, dtype: str, scratch:
     )
 
 
-def _empty() -> pa.Table:
+def _empty(signals: Sequence[str]) -> pa.Table:
     types = (pa.binary(16), pa.string(), pa.string(), pa.int64(), pa.float64(), pa.string())
-    return pa.table({name: pa.array([], kind) for name, kind in zip([*COLUMNS, "language"], types, strict=True)})
+    columns = dict(zip([*COLUMNS, "language"], types, strict=True)) | {
+        f"signal.{name}": pa.float64() for name in signals
+    }
+    return pa.table({name: pa.array([], kind) for name, kind in columns.items()})
 
 
-def _read(store: Store, part: str) -> pa.Table:
-    """Returns the columns of a part, with `language` from the measured signals where there are any."""
+def _read(store: Store, part: str, signals: Sequence[str]) -> pa.Table:
+    """Returns the columns of a part, with signals and `language` (where there is one) from its documents."""
     table = read_part(store, f"tokens/{part}.parquet", COLUMNS)
     name = f"documents/{part}.parquet"
-    language = pa.nulls(table.num_rows, pa.string())
     with store.open(name) as file:
-        known = "signal.language" in pq.read_schema(file).names
-    if known:
-        documents = read_part(store, name, ["doc_id", "signal.language"])
-        if not documents["doc_id"].equals(table["doc_id"]):
-            raise VerifyError(f"tokens/{part}.parquet: expected the documents of {name}, found others; tokenize again")
-        language = documents["signal.language"].combine_chunks()
-    return table.append_column("language", language)
+        schema = pq.read_schema(file)
+    wanted = [f"signal.{signal}" for signal in signals]
+    for column in wanted:
+        if column not in schema.names or not pa.types.is_floating(schema.field(column).type):
+            raise SpecError(f"shards: expected {column} in {name} as a number, found none; add its signal to the spec")
+    known = [column for column in ("signal.language",) if column in schema.names]
+    documents = read_part(store, name, ["doc_id", *known, *wanted])
+    if not documents["doc_id"].equals(table["doc_id"]):
+        raise VerifyError(f"tokens/{part}.parquet: expected the documents of {name}, found others; tokenize again")
+    table = table.append_column("language", documents[known[0]] if known else pa.nulls(table.num_rows, pa.string()))
+    for column in wanted:
+        table = table.append_column(column, documents[column].cast(pa.float64()))
+    return table
 
 
 def _local(store: Store, name: str, scratch: Path) -> Path:

@@ -129,7 +129,7 @@ class _Walk:
         self._digest = hashlib.sha256()
         self._tokens = self._overlaps = 0
         self._first_rows = np.array([stage.row_start for stage in manifest.stages])
-        self._last_rows = np.array([stage.row_end - 1 for stage in manifest.stages])
+        self._is_full = False  # whether the row before has no padding
         self._end = 0  # tokens of the last document that came before
         self._last_token = -1
         self._last_id = b""
@@ -160,9 +160,10 @@ class _Walk:
         summed = np.bincount(row_P, weights=group.length_P, minlength=num_rows).astype(np.int64)
         positive = np.bincount(row_P, weights=group.length_P < 1, minlength=num_rows) == 0
         group.expect((summed == group.n_valid_R) & positive & (group.counts_R > 0), "doc_lens that sum to n_valid")
-        full = group.n_valid_R == row_tokens
-        last = np.isin(rows, self._last_rows)
-        group.expect(full | (last & (group.n_valid_R < row_tokens)), "padding in the last row of a stage only")
+        group.expect((group.n_valid_R >= 1) & (group.n_valid_R <= row_tokens), f"1 to {row_tokens} valid tokens")
+        full_before = np.append(self._is_full, group.n_valid_R[:-1] == row_tokens)
+        group.expect(~group.continued_R | full_before, "a full row before one that goes on with its document")
+        self._is_full = bool(group.n_valid_R[-1] == row_tokens)
         group.expect(~group.continued_R | ~np.isin(rows, self._first_rows), "a stage that starts with a document")
 
     def _check_tokens(self, group: _Group) -> None:

@@ -1,12 +1,13 @@
 """The order in which a trainer meets documents: how often each is emitted, in which stage, and where.
 
-`warmup` starts with the easiest documents and goes on at random: Zhang et al. 2025 (arXiv 2506.11300v2)
-find 18-45% fewer steps to the baseline early on and a gain of up to 3.5% after a warm-up, with compression ratio
-among the best difficulty measures. A document is easy when it compresses well. Ratios are compared
-within (language, source) only, since scripts and markup differ in redundancy, as percentiles; all
-randomness is keyed by (seed, doc_id), so order does not depend on how documents arrived.
+`warmup` starts with easy documents: Zhang et al. 2025 (arXiv 2506.11300v2) find 18-45% fewer steps to the baseline
+early on and up to 3.5% in the end. `anneal` keeps the best for the last tenth or fifth: Blakeney et al. 2024
+(2406.03476), Feng et al. 2024 (2412.15285). `quality-ascending`: Luo et al. 2025 (2511.18903). `length-grow`: Li et
+al. 2021 (2108.06084). `interleaved` goes from easy to hard several times. Randomness is keyed by (seed, doc_id), so the
+order does not depend on how documents arrived.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,14 +16,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.curriculum.keys import draws, id_words, rank_by
+from curation.curriculum.scales import Scale, difficulty_of, quality_of
 
-MIN_GROUP_DOCUMENTS = 200
-"""Fewer scored documents than this are no scale to rank by; the next wider group is used."""
+OrderName = Literal[
+    "random", "warmup", "anneal", "warmup+anneal", "interleaved", "quality-ascending", "length-grow", "mixture"
+]
+NEED_QUALITY = ("anneal", "warmup+anneal", "quality-ascending")
 
-LEVELS = ("language_source", "language", "all")
-NO_LEVEL = -1
+ANNEAL_LR_FACTOR = 1 / 3
+"""A judgement: decay, but not to nothing, while the best documents pass (arXiv 2511.18903 on decay and order)."""
+
+SHUFFLED = "shuffled by (seed, doc_id)"
 
 Int64Array = NDArray[np.int64]
+Float64Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,72 +37,72 @@ class Candidates:
     """What ordering needs of N documents; rows in any order.
 
     `ids`: binary(16), unique. `source_N`, `language_N` int: codes (unknown language: one code of its own).
-    `num_tokens_N` int64 without EOS. `ratio_N` float64: packed / raw bytes; NaN where unknown.
-    `weight_N` float64: mean number of emissions, not negative.
+    `num_tokens_N` int64 without EOS. `score_SN`: difficulty scores by name, `quality_N`: both float64, NaN where
+    unknown. `weight_N` float64: mean number of emissions, not negative.
     """
 
     ids: pa.Array
     source_N: NDArray[np.integer]
     language_N: NDArray[np.integer]
     num_tokens_N: Int64Array
-    ratio_N: NDArray[np.float64]
-    weight_N: NDArray[np.float64]
+    score_SN: Mapping[str, Float64Array]
+    quality_N: Float64Array
+    weight_N: Float64Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One stage: E emissions in training order, each a row number of the candidates."""
+    """One stage: E emissions in training order, each a row number of the candidates.
+
+    `is_sorted`: their order means something, so rows keep it. `budget`: tokens that it was to hold; None: what is left.
+    """
 
     name: str
     ordering: str
     document_E: Int64Array
+    is_sorted: bool = False
+    lr_factor: float = 1.0
+    budget: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Stages in training order, and the difficulty of every candidate.
-
-    `difficulty_N` float64 in (0, 1), NaN where the ratio is unknown; `level_N` int8 indexes LEVELS (-1: none).
-    """
+    """Stages in training order, and the percentiles of every candidate."""
 
     stages: tuple[Stage, ...]
-    difficulty_N: NDArray[np.float64]
-    level_N: NDArray[np.int8]
+    difficulty: Scale
+    quality: Scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Which order, with which share of the tokens in its warm-up, from which seed."""
+    """Which order, and what it is made of; `difficulty` are the weights of the scores.
 
-    order: Literal["random", "warmup"] = "random"
+    `warmup_fraction` and `anneal_fraction` are shares of all tokens, `replay_fraction` is one of these stages' tokens.
+    """
+
+    order: OrderName = "random"
+    difficulty: Mapping[str, float]
     warmup_fraction: float = 0.2
+    anneal_fraction: float = 0.15
+    replay_fraction: float = 0.0
+    cycles: int = 4
     seed: int = 0
 
 
 def order_documents(documents: Candidates, schedule: Schedule) -> Order:
-    """Returns the stages; a stage without documents is left out.
+    """Returns the stages of every order but `mixture`; a stage without documents is left out.
 
-    Warm-up takes the easiest documents, once each, while their tokens stay within `warmup_fraction` of all
-    emitted tokens; a document without a difficulty, and the second and later copies of one with a weight
-    above 1, are placed at random.
+    Documents are placed in the anneal first (the best), then in the warm-up (the easiest of the rest), then as replay
+    in these two, then at random. Each stage takes a document once, while its tokens stay within the stage's share of
+    all emitted tokens. A document without a score, and further copies by a weight above 1, stand at random.
     """
-    words = id_words(documents.ids)
-    difficulty, level = difficulty_of(documents)
-    copies = copies_of(documents.ids, documents.weight_N, seed=schedule.seed)
-    easy = np.zeros(0, dtype=np.int64)
-    if schedule.order == "warmup":
-        easy = _easiest(documents, difficulty, copies, words, schedule.warmup_fraction)
-    rest = _shuffled(documents.ids, words, copies, easy, schedule.seed)
-    stages = (
-        Stage(name="warmup", ordering="difficulty ascending, ties by doc_id", document_E=easy),
-        Stage(name="random", ordering="shuffled by (seed, doc_id)", document_E=rest),
-    )
-    return Order(
-        stages=tuple(stage for stage in stages if stage.document_E.size), difficulty_N=difficulty, level_N=level
-    )
+    arranging = _Arranging(documents, schedule)
+    stages = [stage for stage in arranging.stages() if stage.document_E.size]
+    return Order(stages=tuple(stages), difficulty=arranging.difficulty, quality=arranging.quality)
 
 
-def copies_of(ids: pa.Array, weight_N: NDArray[np.float64], *, seed: int) -> Int64Array:
+def copies_of(ids: pa.Array, weight_N: Float64Array, *, seed: int) -> Int64Array:
     """Returns int64 (N,): how often each document is emitted.
 
     The integer part of the weight, and once more with the fraction as probability, drawn by (seed, doc_id).
@@ -104,67 +111,141 @@ def copies_of(ids: pa.Array, weight_N: NDArray[np.float64], *, seed: int) -> Int
     return (whole + (draws(ids, seed=seed, purpose="weight") < weight_N - whole)).astype(np.int64)
 
 
-def difficulty_of(documents: Candidates) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    """Returns the mid-rank percentile of each ratio (float64, NaN: no ratio) and the level used (int8).
+class _Arranging:
+    """The state of one ordering: which emissions are placed already."""
 
-    The group is (language, source) where that has MIN_GROUP_DOCUMENTS documents with a ratio, else the
-    language, else all. Equal ratios get equal percentiles.
-    """
-    num = documents.ratio_N.size
-    difficulty, level = np.full(num, np.nan), np.full(num, NO_LEVEL, dtype=np.int8)
-    scored = np.flatnonzero(~np.isnan(documents.ratio_N))
-    ratio, language = documents.ratio_N[scored], documents.language_N[scored].astype(np.int64)
-    source = documents.source_N[scored].astype(np.int64)
-    groupings = (language * (source.max(initial=0) + 1) + source, language, np.zeros_like(language))
-    for number in reversed(range(len(LEVELS))):
-        percentile, size = _percentiles(groupings[number], ratio)
-        enough = (size >= MIN_GROUP_DOCUMENTS) | (number == len(LEVELS) - 1)
-        difficulty[scored[enough]], level[scored[enough]] = percentile[enough], number
-    return difficulty, level
+    def __init__(self, documents: Candidates, schedule: Schedule) -> None:
+        self._documents, self._schedule = documents, schedule
+        self._words = id_words(documents.ids)
+        self.difficulty = difficulty_of(
+            documents.score_SN, schedule.difficulty, language_N=documents.language_N, source_N=documents.source_N
+        )
+        self.quality = quality_of(documents.quality_N, language_N=documents.language_N)
+        self._copies = copies_of(documents.ids, documents.weight_N, seed=schedule.seed)
+        self._length = documents.num_tokens_N + 1
+        self._is_placed = np.zeros(documents.num_tokens_N.size, dtype=bool)
+        self._total = int((self._length * self._copies).sum())
 
+    def stages(self) -> list[Stage]:
+        """Returns the stages, empty ones too."""
+        schedule = self._schedule
+        if schedule.order == "interleaved":
+            return self._cycles()
+        if schedule.order == "length-grow":
+            return self._lengths()
+        if schedule.order == "quality-ascending":
+            return [self._by_quality()]
+        anneal = self._best() if "anneal" in schedule.order else None
+        warmup = self._easiest() if "warmup" in schedule.order else None
+        anneal_replay, warmup_replay = (self._replay(of) for of in (anneal, warmup))
+        stages = [
+            self._warmup(warmup, warmup_replay),
+            Stage(name="random", ordering=SHUFFLED, document_E=self._shuffled(self._unplaced())),
+        ]
+        if anneal is not None:
+            chosen = self._shuffled(np.concatenate((anneal, anneal_replay)))
+            words = f"the best {schedule.anneal_fraction:g} by quality{self._with_replay()}, {SHUFFLED}"
+            stages.append(Stage(name="anneal", ordering=words, document_E=chosen, lr_factor=ANNEAL_LR_FACTOR))
+        return stages
 
-def _percentiles(group_N: Int64Array, value_N: NDArray[np.float64]) -> tuple[NDArray[np.float64], Int64Array]:
-    """Returns each value's mid-rank percentile within its group, and the size of the group."""
-    order = np.lexsort((value_N, group_N))
-    group, value = group_N[order], value_N[order]
-    first, last = np.searchsorted(group, group, side="left"), np.searchsorted(group, group, side="right")
-    new = np.ones(group.size, dtype=bool)
-    new[1:] = (group[1:] != group[:-1]) | (value[1:] != value[:-1])
-    tie = np.cumsum(new) - 1
-    tie_start = np.flatnonzero(new)
-    tie_stop = np.append(tie_start[1:], group.size)
-    middle = (tie_start + tie_stop)[tie] / 2 - first
-    percentile, size = np.empty(group.size), np.empty(group.size, dtype=np.int64)
-    percentile[order], size[order] = middle / (last - first), last - first
-    return percentile, size
+    def _warmup(self, easy: Int64Array | None, replay: Int64Array) -> Stage:
+        easy = np.zeros(0, dtype=np.int64) if easy is None else easy
+        place = np.concatenate(((np.arange(easy.size) + 0.5) / max(easy.size, 1), self._draws(replay, "place")))
+        rows = np.concatenate((easy, replay))
+        ordering = f"difficulty ascending{self._with_replay()}, ties by doc_id"
+        return Stage(
+            name="warmup", ordering=ordering, document_E=rows[rank_by(place, self._words[rows])], is_sorted=True
+        )
 
+    def _with_replay(self) -> str:
+        share = self._schedule.replay_fraction
+        return f", with {share:g} of the tokens at random" if share else ""
 
-def _easiest(
-    documents: Candidates,
-    difficulty_N: NDArray[np.float64],
-    copies_N: Int64Array,
-    words_N2: NDArray[np.uint64],
-    fraction: float,
-) -> Int64Array:
-    """Returns the longest run of documents, easiest first, that holds at most `fraction` of the tokens."""
-    tokens_N = documents.num_tokens_N + 1
-    eligible = np.flatnonzero(~np.isnan(difficulty_N) & (copies_N > 0))
-    ranked = eligible[rank_by(difficulty_N[eligible], words_N2[eligible])]
-    total = int((tokens_N * copies_N).sum())
-    count = np.searchsorted(np.cumsum(tokens_N[ranked]), fraction * total, side="right")
-    return ranked[:count]
+    def _best(self) -> Int64Array:
+        return self._take(-self.quality.value_N, self._schedule.anneal_fraction)
 
+    def _easiest(self) -> Int64Array:
+        return self._take(self.difficulty.value_N, self._schedule.warmup_fraction)
 
-def _shuffled(
-    ids: pa.Array, words_N2: NDArray[np.uint64], copies_N: Int64Array, placed_E: Int64Array, seed: int
-) -> Int64Array:
-    """Returns every emission that is not placed yet, sorted by a number drawn by (seed, doc_id, copy)."""
-    first_copy = np.zeros(copies_N.size, dtype=np.int64)
-    first_copy[placed_E] = 1
-    rows, keys = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
-    for copy in range(int(copies_N.max(initial=0))):
-        left = np.flatnonzero((copies_N > copy) & (first_copy <= copy))
-        rows.append(left)
-        keys.append(draws(ids.take(pa.array(left)), seed=seed, purpose=f"order/{copy}"))
-    row, key = np.concatenate(rows), np.concatenate(keys)
-    return row[rank_by(key, words_N2[row])]
+    def _take(self, key_N: Float64Array, fraction: float) -> Int64Array:
+        """Places the documents with the lowest keys, as many as fit into the share of a stage without its replay."""
+        eligible = np.flatnonzero(~np.isnan(key_N) & (self._copies > 0) & ~self._is_placed)
+        ranked = eligible[rank_by(key_N[eligible], self._words[eligible])]
+        budget = fraction * (1 - self._schedule.replay_fraction) * self._total
+        return self._place(ranked[: np.searchsorted(np.cumsum(self._length[ranked]), budget, side="right")])
+
+    def _replay(self, stage_E: Int64Array | None) -> Int64Array:
+        """Places documents at random beside those of a stage, so that they are `replay_fraction` of its tokens."""
+        share = self._schedule.replay_fraction
+        if stage_E is None or not share:
+            return np.zeros(0, dtype=np.int64)
+        budget = int(self._length[stage_E].sum()) * share / (1 - share)
+        left = np.flatnonzero((self._copies > 0) & ~self._is_placed)
+        left = left[rank_by(self._draws(left, "replay"), self._words[left])]
+        return self._place(left[: np.searchsorted(np.cumsum(self._length[left]), budget, side="right")])
+
+    def _place(self, rows: Int64Array) -> Int64Array:
+        self._is_placed[rows] = True
+        return rows
+
+    def _unplaced(self) -> Int64Array:
+        """Returns every emission that is not placed, copy by copy, in the order of the candidates."""
+        left = self._copies - self._is_placed
+        return np.repeat(np.arange(left.size), left)
+
+    def _draws(self, rows: Int64Array, purpose: str) -> Float64Array:
+        return draws(self._documents.ids.take(pa.array(rows)), seed=self._schedule.seed, purpose=purpose)
+
+    def _shuffled(self, rows: Int64Array) -> Int64Array:
+        """Sorts emissions by a number drawn by (seed, doc_id, which copy it is)."""
+        return rows[rank_by(self._copy_draws(rows), self._words[rows])]
+
+    def _copy_draws(self, rows: Int64Array) -> Float64Array:
+        by_row = np.argsort(rows, kind="stable")
+        ordered = rows[by_row]
+        copy_E = np.empty_like(rows)
+        copy_E[by_row] = (
+            np.arange(rows.size) - np.searchsorted(ordered, ordered, side="left") + self._is_placed[ordered]
+        )
+        key_E = np.empty(rows.size)
+        for copy in np.unique(copy_E):
+            chosen = copy_E == copy
+            key_E[chosen] = self._draws(rows[chosen], f"order/{copy}")
+        return key_E
+
+    def _sorted(self, scale_N: Float64Array) -> Int64Array:
+        """Returns all emissions by a percentile; unknown ones and further copies at places drawn for them."""
+        rows = self._unplaced()
+        drawn = self._copy_draws(rows)
+        is_first = np.append(True, rows[1:] != rows[:-1])[: rows.size]
+        key = np.where(is_first & ~np.isnan(scale_N[rows]), scale_N[rows], drawn)
+        return rows[rank_by(key, self._words[rows])]
+
+    def _by_quality(self) -> Stage:
+        return Stage(
+            name="quality",
+            ordering="quality ascending, ties by doc_id",
+            document_E=self._sorted(self.quality.value_N),
+            is_sorted=True,
+        )
+
+    def _cycles(self) -> list[Stage]:
+        """Deals documents, easiest first, to the cycles in turn: each goes over the whole range of difficulty."""
+        rows, cycles = self._sorted(self.difficulty.value_N), self._schedule.cycles
+        ordering = "difficulty ascending within the cycle, ties by doc_id"
+        return [
+            Stage(name=f"cycle-{cycle + 1}", ordering=ordering, document_E=rows[cycle::cycles], is_sorted=True)
+            for cycle in range(cycles)
+        ]
+
+    def _lengths(self) -> list[Stage]:
+        """Cuts documents, shortest first, into stages of equal tokens, and shuffles each."""
+        rows, steps = self._unplaced(), self._schedule.cycles
+        rows = rows[rank_by(self._length[rows], self._words[rows])]
+        middle = np.cumsum(self._length[rows]) - self._length[rows] / 2
+        bounds = np.searchsorted(middle, np.arange(1, steps) * self._total / steps)
+        ordering = f"length ascending by stage, {SHUFFLED}"
+        return [
+            Stage(name=f"length-{number + 1}", ordering=ordering, document_E=self._shuffled(part))
+            for number, part in enumerate(np.split(rows, bounds))
+        ]

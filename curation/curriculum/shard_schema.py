@@ -69,8 +69,10 @@ ORDER = pa.schema(
         pa.field("num_tokens", pa.int64(), nullable=False),  # without EOS
         pa.field("row", pa.int64(), nullable=False),  # the row that holds its first token, not as an overlap
         pa.field("position", pa.int32(), nullable=False),  # of that token in the row
-        pa.field("difficulty", pa.float64()),  # percentile in (0, 1); null: no ratio
-        pa.field("difficulty_level", pa.string()),  # language_source | language | all
+        pa.field("difficulty", pa.float64()),  # percentile in (0, 1); null: no score
+        pa.field("difficulty_level", pa.string()),  # language_source | language | all: the widest group used
+        pa.field("quality", pa.float64()),  # percentile in (0, 1); null: no signal
+        pa.field("quality_level", pa.string()),  # language | all
     ]
 )
 """One row per emission in training order: which document a row came from, and why it stands there."""

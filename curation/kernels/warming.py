@@ -12,6 +12,7 @@ from numba.core.dispatcher import Dispatcher
 
 import curation.kernels
 from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, scoped_hashes
+from curation.kernels.best_fit import best_fit
 from curation.kernels.byte_classes import byte_counts, class_counts, lanes_of
 from curation.kernels.c4 import c4_removals, sentence_counts
 from curation.kernels.characters import CHARS
@@ -32,6 +33,7 @@ from curation.kernels.markup import page_work
 from curation.kernels.minhash import SCHEMES, sign, sketch, sketch_characters
 from curation.kernels.nemo import nemo_counts
 from curation.kernels.phrases import phrase_hits
+from curation.kernels.readability import lexical_diversity, syllable_counts
 from curation.kernels.refinedweb import refinedweb_removals
 from curation.kernels.removals import without
 from curation.kernels.repetition import repetition_counts
@@ -48,6 +50,7 @@ def warm() -> None:
     """Compiles all kernels, or loads them from the cache: about half a minute the first time."""
     _warm_text()
     _warm_links()
+    best_fit(np.ones(2, dtype=np.int64), np.ones(1, dtype=np.int64), capacity=1)
     page_work(np.frombuffer(b"<p class='a'>text<br></p>", dtype=np.uint8))
 
 
@@ -116,6 +119,8 @@ def _warm_heuristics(values: Bytes, offsets_N1: Counts, found: WordArrays) -> No
     nemo_counts(values, offsets_N1, found, hits, end_marks=marks)
     punctuation_words(values, offsets_N1, found)
     has_words(values, offsets_N1)
+    lexical_diversity(found.hash_W, found.word_offsets_N1, factor=0.72)
+    syllable_counts(values, offsets_N1, found)
     median_chars(found.chars_W, found.word_offsets_N1)
     wanted_LS = np.zeros((1, 2), dtype=np.uint64)
     distinct_of_list(found.hash_W, found.word_offsets_N1, np.zeros(1, dtype=np.int64), wanted_LS)

@@ -120,6 +120,7 @@ def example_of(kind):
         return Plan(phases=((GATE,), (dataclasses.replace(GATE, name="second"),))), signal_batch
     batches = {
         "Extract": read_batch,
+        "FleschReadingEase": signal_batch,
         "LocalStopWords": signal_batch,
         "RemovedWords": signal_batch,
         "UrlRules": url_batch,

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.curriculum.mixture import MixtureStage, Share
 from curation.curriculum.tokens import TokenBalance
 from curation.errors import ConservationError, GristmillError, SpecError, VerifyError
 from curation.schema import TOKENS
@@ -24,6 +25,7 @@ from pipelines.shards import ExportRequest, export_shards
 from pipelines.store import Store
 from pipelines.token_law import check_tokens, token_findings
 from tests.golden import check_golden
+from tests.oracles.packing import packed_rows
 from tests.token_runs import WORDS, documents, texts, tokenizer, write_run
 from trainer.shards import open_shards
 
@@ -55,7 +57,7 @@ def runs(draw: st.DrawFn):
 @given(
     batches=runs(),
     length=st.integers(1, 70),
-    order=st.sampled_from(["random", "warmup"]),
+    order=st.sampled_from(["random", "warmup", "interleaved", "length-grow"]),
     weights=st.dictionaries(st.sampled_from(["s0", "s1", "s2"]), st.floats(0, 3)),
 )
 def test_tokens_are_conserved_for_any_documents_row_length_order_and_weights(batches, length, order, weights):
@@ -123,26 +125,25 @@ def test_a_small_export_has_the_order_and_the_tokens_that_it_always_had(tmp_path
 
 
 def test_rows_are_gathered_token_by_token_from_the_store(tmp_path: Path):
-    """The definition, slowly: documents in the order of `order.parquet`, packed one token at a time."""
+    """The definition, slowly: documents in the order of `order.parquet`, packed by the oracle."""
     batches = [documents(texts(40)), documents(texts(25, seed=2), source="law")]
-    request = changed(write_run(tmp_path, batches), order="warmup", sequence_length=20)
+    request = changed(write_run(tmp_path, batches), order="interleaved", sequence_length=20)
     folder = tmp_path / export_shards(request).folder
     ids = {
-        row["doc_id"]: tokenizer().encode([row["text"]])[0].tolist() for batch in batches for row in batch.to_pylist()
+        row["doc_id"]: [*tokenizer().encode([row["text"]])[0].tolist(), tokenizer().eos_id]
+        for batch in batches
+        for row in batch.to_pylist()
     }
     order = pq.read_table(folder / "order.parquet").to_pylist()
     expected: list[list[int]] = []
-    for stage in ("warmup", "random"):
-        row: list[int] = []
-        for entry in (entry for entry in order if entry["stage"] == stage):
-            for position, token in enumerate([*ids[entry["doc_id"]], tokenizer().eos_id]):
-                if len(row) == 21:
-                    expected.append(row)
-                    row = [row[-1]] if position else []
+    for stage in sorted({entry["stage"] for entry in order}):
+        entries = [entry for entry in order if entry["stage"] == stage]
+        for row in packed_rows([entry["num_tokens"] for entry in entries], sequence_length=20):
+            for place, (emission, position) in enumerate(row):
                 if position == 0:
-                    assert (entry["row"], entry["position"]) == (len(expected), len(row))
-                row.append(token)
-        expected.append(row + [tokenizer().eos_id] * (21 - len(row)))
+                    assert (entries[emission]["row"], entries[emission]["position"]) == (len(expected), place)
+            tokens = [ids[entries[emission]["doc_id"]][position] for emission, position in row]
+            expected.append(tokens + [tokenizer().eos_id] * (21 - len(row)))
     assert open_shards(folder).tokens(0, len(expected)).tolist() == expected
 
 
@@ -303,6 +304,80 @@ def test_weights_repeat_and_leave_out_whole_documents_and_validation_never(tmp_p
     assert 230 < emitted["law"] < 270
     held = json.loads((tmp_path / export.folder / "validation" / "manifest.json").read_text())
     assert (held["totals"]["documents"], held["totals"]["emissions"]) == (20, 20)
+
+
+def with_signals(request: ExportRequest, **signals: list[float | None]) -> ExportRequest:
+    """Adds numeric signals to the documents of a run of one part."""
+    name = f"documents/{request.parts[0]}.parquet"
+    path = Path(request.store.uri) / name
+    table = pq.read_table(path)
+    for signal, values in signals.items():
+        table = table.append_column(f"signal.{signal}", pa.array(values, pa.float64()))
+    pq.write_table(table, path)
+    return request
+
+
+def test_an_export_anneals_on_the_named_quality_and_says_the_percentile_of_each_document_and_row(tmp_path: Path):
+    quality = [None if n % 10 == 9 else float(n * 7 % 300) for n in range(300)]
+    request = with_signals(write_run(tmp_path, [documents(texts(300))]), taste=quality)
+    export = export_shards(changed(request, quality="taste"))
+    stages = export.manifest["stages"]
+    assert [stage["name"] for stage in stages] == ["warmup", "random", "anneal"], "the default where there is a quality"
+    assert [stage["lr_factor"] for stage in stages] == [1.0, 1.0, pytest.approx(1 / 3)]
+    order = pq.read_table(tmp_path / export.folder / "order.parquet").to_pylist()
+    best = sum(entry["num_tokens"] + 1 for entry in order if entry["stage"] == "anneal")
+    assert best == pytest.approx(0.15 * sum(entry["num_tokens"] + 1 for entry in order), rel=0.1)
+    assert min(entry["quality"] for entry in order if entry["stage"] == "anneal") > 0.8
+    assert {entry["quality_level"] for entry in order if entry["quality"] is not None} == {"language"}
+    assert sum(entry["quality"] is None for entry in order) == 30, "not excluded"
+    rows = pa.concat_tables(
+        [pq.read_table(path) for path in sorted((tmp_path / export.folder / "stages").rglob("*.parquet"))]
+    )
+    annealed = rows.filter(pa.compute.equal(rows["stage"], "anneal"))
+    assert pa.compute.min(annealed["quality"]).as_py() > 0.8
+    shards = open_shards(tmp_path / export.folder)
+    assert shards.manifest.stage_at(len(shards) - 1).lr_factor == pytest.approx(1 / 3)
+
+
+def test_the_manifest_says_how_the_scores_agree(tmp_path: Path):
+    lengths = [len(tokenizer().encode([text])[0]) for text in texts(100)]
+    request = with_signals(write_run(tmp_path, [documents(texts(100))]), taste=[-float(n) for n in lengths])
+    scores = export_shards(changed(request, quality="taste")).manifest["scores"]
+    assert scores["names"] == ["compression_ratio", "length", "taste"]
+    assert scores["spearman"][1] == [scores["spearman"][0][1], 1.0, -1.0]
+
+
+def test_a_mixture_meets_its_budgets_and_leaves_the_rest_out_declared(tmp_path: Path):
+    batches = [documents(texts(200)), documents(texts(100, seed=2), source="law")]
+    request = changed(
+        write_run(tmp_path, batches),
+        order="mixture",
+        mixture=(
+            MixtureStage(name="main", tokens=6000, shares=(Share(source="law", weight=0.0),), lr_factor=0.7),
+            MixtureStage(
+                name="law", tokens=3000, shares=(Share(domain="contracts", max_fraction=1.0),), order="difficulty"
+            ),
+        ),
+    )
+    export = export_shards(dataclasses.replace(request, domains={"law": "contracts"}))
+    check_tokens(request.store, export.folder)
+    open_shards(tmp_path / export.folder).verify()
+    main, law = export.manifest["stages"]
+    assert (main["name"], main["budget"], main["lr_factor"], list(main["tokens_by_source"])) == (
+        "main",
+        6000,
+        0.7,
+        ["web"],
+    )
+    assert 5900 < sum(main["tokens_by_source"].values()) <= 6000
+    assert 2900 < sum(law["tokens_by_source"].values()) <= 3000
+    assert export.manifest["totals"]["left_out_documents"] > 0
+
+
+def test_a_signal_that_the_documents_lack_is_a_spec_error(tmp_path: Path):
+    request = changed(write_run(tmp_path, [documents(texts(3))]), quality="taste")
+    with pytest.raises(SpecError, match=r"shards: expected signal.taste in documents/part-.* as a number, found none"):
+        export_shards(request)
 
 
 def test_the_row_group_does_not_change_the_tokens(tmp_path: Path):

@@ -35,7 +35,7 @@ def verify_shards(shards: Shards) -> None:
     for file in shards.files:
         _check_sha256(file.path, file.file.sha256)
         for group in range(len(file.file.row_groups)):
-            _check_crc(file, group)
+            check_tokens(file, group)
             walk.add(file, group)
     walk.finish()
 
@@ -71,7 +71,27 @@ def _check_sha256(path: Path, expected: str) -> None:
         )
 
 
-def _check_crc(file: OpenFile, group: int) -> None:
+class FirstUse:
+    """Checks the tokens of each row group when a row of it is first used, so that no run starts by reading it all."""
+
+    def __init__(self, shards: Shards) -> None:
+        self._shards = shards
+        self._checked: set[tuple[int, int]] = set()
+
+    def check(self, rows: range) -> None:
+        """Does nothing when the row groups that hold `rows` are what the manifest says; raises VerifyError."""
+        for number, file in enumerate(self._shards.files):
+            if file.file.row_start >= rows.stop or file.file.row_start + file.file.rows <= rows.start:
+                continue
+            for group, entry in enumerate(file.file.row_groups):
+                is_used = entry.row_start < rows.stop and rows.start < entry.row_start + entry.rows
+                if is_used and (number, group) not in self._checked:
+                    check_tokens(file, group)
+                    self._checked.add((number, group))
+
+
+def check_tokens(file: OpenFile, group: int) -> None:
+    """Raises VerifyError when the tokens of a row group, one page, have another CRC than the manifest says."""
     found, expected = zlib.crc32(file.token_bytes(group).data), file.file.row_groups[group].tokens_crc32
     if found != expected:
         raise VerifyError(f"{file.path}: row group {group}: expected tokens with CRC {expected}, found {found}")

@@ -73,6 +73,14 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             example="review push runs/web-1a2b3c4d",
         ),
     },
+    "Training": {
+        "train": Entry(
+            package="trainer",
+            module="command",
+            does="Train a model on the shards of a run.",
+            example="train runs/web-1a2b3c4d --preset tiny",
+        ),
+    },
     "Tokenizers": {
         "tokenizer": Entry(
             module="tokenizer",

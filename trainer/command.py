@@ -1,0 +1,106 @@
+"""`gristmill train`: trains a model on the newest export of a run.
+
+The command line finds this module by name, so that `pipelines` need not import `trainer`.
+"""
+
+from pathlib import Path
+
+import click
+
+from curation.errors import InputError
+from curation.text.safe import visible
+
+run_argument = click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+
+
+@click.command()
+@run_argument
+@click.option("--preset", type=click.Choice(["tiny", "125m", "1b"]), default="tiny", show_default=True)
+@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="DIR", help="Default: trained/<run>-<preset>.")
+@click.option("--epochs", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--global-batch", type=click.IntRange(min=1), metavar="ROWS", help="Rows of a step, over all ranks.")
+@click.option("--micro-batch", type=click.IntRange(min=1), metavar="ROWS", help="Rows a rank computes at a time.")
+@click.option("--schedule", type=click.Choice(["wsd", "moderate"]), default="wsd", show_default=True)
+@click.option("--average-last", type=click.IntRange(min=1), default=1, metavar="K", help="Average K checkpoints.")
+@click.option("--checkpoint-steps", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--data-parallel", type=click.Choice(["fsdp", "ddp"]), help="How ranks share the model.")
+@click.option("--tensor-parallel", type=click.IntRange(min=1), metavar="RANKS", help="Ranks that hold one model.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]))
+@click.option("--compile/--no-compile", "is_compiled", default=None, help="Compile the blocks.")
+@click.option("--recompute/--no-recompute", default=None, help="Save memory: activations are computed twice.")
+def train(
+    *,
+    run: Path,
+    preset: str,
+    output: Path | None,
+    epochs: int,
+    global_batch: int | None,
+    micro_batch: int | None,
+    schedule: str,
+    average_last: int,
+    checkpoint_steps: int,
+    seed: int,
+    data_parallel: str | None,
+    tensor_parallel: int | None,
+    precision: str | None,
+    is_compiled: bool | None,
+    recompute: bool | None,
+) -> None:
+    """Trains a model on the newest export of RUN, or on the export RUN itself.
+
+    The same command again goes on after the newest checkpoint, on any number of ranks: start it by
+    `torchrun --nproc-per-node 4 --no-python gristmill train RUN`.
+
+    Example: gristmill train runs/web-1a2b3c4d --preset tiny
+    """
+    from trainer.presets import Choices, preset_config  # noqa: PLC0415 - torch takes seconds to import
+    from trainer.schedule import advice  # noqa: PLC0415
+    from trainer.shards import open_shards  # noqa: PLC0415
+    from trainer.train import train as train_on  # noqa: PLC0415
+
+    shards = open_shards(export_of(run))
+    if not len(shards):
+        raise InputError(f"{shards.root}: expected rows to train on, found none")
+    choices = Choices(
+        epochs=epochs,
+        global_batch=global_batch,
+        micro_batch=micro_batch,
+        schedule=schedule,
+        average_last=average_last,
+        checkpoint_steps=checkpoint_steps,
+        seed=seed,
+        data=data_parallel,
+        tensor=tensor_parallel,
+        precision=precision,
+        recompute=recompute,
+        compile=is_compiled,
+    )
+    config = preset_config(preset, shards.manifest, choices)
+    warning = advice(config.schedule, last_stage=shards.manifest.stages[-1].name, average_last=average_last)
+    if warning:
+        _say(f"warning: {warning}")
+    folder = output or Path("trained") / f"{run.resolve().name}-{preset}"
+    done = train_on(shards, config, folder, tell=_say)
+    if done.stopped:
+        _say(f"stopped after step {done.step} of {done.steps}; the same command goes on from there")
+    click.echo(visible(str(folder)))
+
+
+def export_of(run: Path) -> Path:
+    """Returns the newest export of a run directory, or the folder itself where it is an export.
+
+    Raises:
+        InputError: the run has no export.
+    """
+    latest = run / "exports" / "latest"
+    if latest.is_file():
+        return latest
+    if (run / "manifest.json").is_file() and not (run / "exports").exists() and not (run / "spec.yaml").exists():
+        return run
+    raise InputError(f"{run}: expected a run with an export, found none; give its spec a `shards` section")
+
+
+def _say(text: str) -> None:
+    """Writes talk to stderr, made safe for a terminal."""
+    click.echo(visible(text, keep_newlines=True), err=True)

@@ -1,0 +1,146 @@
+"""Presets: functions that return a frozen configuration for an export's vocabulary, length and rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from trainer.manifest import Manifest
+from trainer.model import ModelConfig
+from trainer.parallel import ParallelConfig
+from trainer.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides a training run, but for the ranks it runs on.
+
+    `global_batch` is in rows. A step's rows and loss follow from it, whatever the ranks and `micro_batch`, the rows
+    that a rank computes at a time. The last `average_last` checkpoints are averaged at the end.
+    """
+
+    name: str
+    model: ModelConfig
+    schedule: Schedule
+    global_batch: int
+    micro_batch: int
+    epochs: int = 1
+    seed: int = 0
+    weight_decay: float = 0.1  # Llama 2, section 2.2, as the two below
+    betas: tuple[float, float] = (0.9, 0.95)
+    max_gradient_norm: float = 1.0
+    checkpoint_steps: int = 500
+    keep_checkpoints: int = 4
+    average_last: int = 1
+    parallel: ParallelConfig = field(default_factory=ParallelConfig)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What a user may say beside a preset's name; None: as the preset has it."""
+
+    epochs: int = 1
+    global_batch: int | None = None
+    micro_batch: int | None = None
+    schedule: str = "wsd"
+    average_last: int = 1
+    checkpoint_steps: int = 500
+    seed: int = 0
+    data: str | None = None
+    tensor: int | None = None
+    precision: str | None = None
+    recompute: bool | None = None
+    compile: bool | None = None
+
+    def over(self, preset: ParallelConfig) -> ParallelConfig:
+        """Returns `preset` with what was chosen."""
+        return ParallelConfig(
+            data=preset.data if self.data is None else self.data,
+            tensor=preset.tensor if self.tensor is None else self.tensor,
+            precision=preset.precision if self.precision is None else self.precision,
+            recompute=preset.recompute if self.recompute is None else self.recompute,
+            compile=preset.compile if self.compile is None else self.compile,
+        )
+
+
+def num_steps(manifest: Manifest, *, global_batch: int, epochs: int) -> int:
+    """Returns the optimiser steps of so many epochs; each ends with a step of what is left."""
+    return epochs * -(-manifest.rows // global_batch)
+
+
+def tiny(manifest: Manifest, choices: Choices) -> TrainConfig:
+    """A model for a laptop's CPU: 2 layers of width 64, to try a loop and not to judge data."""
+    model = ModelConfig(
+        vocab_size=manifest.vocab_size,
+        dim=64,
+        num_layers=2,
+        num_heads=4,
+        num_kv_heads=2,
+        ffn_dim=176,
+        pattern=("sliding", "global"),
+        window=max(manifest.sequence_length // 4, 1),
+    )
+    return _config("tiny", manifest, choices, model=model, peak=3e-3, global_batch=8, micro_batch=4)
+
+
+def gpt_125m(manifest: Manifest, choices: Choices) -> TrainConfig:
+    """About 125 million weights, vocabulary aside the shape of GPT-3 Small (arXiv 2005.14165, table 2.1)."""
+    model = ModelConfig(
+        vocab_size=manifest.vocab_size, dim=768, num_layers=12, num_heads=12, num_kv_heads=4, ffn_dim=2048
+    )
+    parallel = ParallelConfig(precision="bf16", compile=True)
+    return _config(
+        "125m", manifest, choices, model=model, peak=6e-4, global_batch=256, micro_batch=16, parallel=parallel
+    )
+
+
+def gpt_1b(manifest: Manifest, choices: Choices) -> TrainConfig:
+    """About a billion weights; sliding windows in three of four layers."""
+    model = ModelConfig(
+        vocab_size=manifest.vocab_size,
+        dim=2048,
+        num_layers=20,
+        num_heads=16,
+        num_kv_heads=8,
+        ffn_dim=5632,
+        pattern=("sliding", "sliding", "sliding", "global"),
+        tied=False,
+    )
+    parallel = ParallelConfig(precision="bf16", compile=True, recompute=True)
+    return _config("1b", manifest, choices, model=model, peak=3e-4, global_batch=512, micro_batch=4, parallel=parallel)
+
+
+def preset_config(name: str, manifest: Manifest, choices: Choices) -> TrainConfig:
+    """Returns the configuration of preset `name` for an export; raises ValueError for choices that cannot be."""
+    return PRESETS[name](manifest, choices)
+
+
+PRESETS: dict[str, Callable[[Manifest, Choices], TrainConfig]] = {"tiny": tiny, "125m": gpt_125m, "1b": gpt_1b}
+
+
+def _config(
+    name: str,
+    manifest: Manifest,
+    choices: Choices,
+    *,
+    model: ModelConfig,
+    peak: float,
+    global_batch: int,
+    micro_batch: int,
+    parallel: ParallelConfig | None = None,
+) -> TrainConfig:
+    batch = choices.global_batch or global_batch
+    steps = num_steps(manifest, global_batch=batch, epochs=choices.epochs)
+    return TrainConfig(
+        name=name,
+        model=model,
+        schedule=Schedule(
+            peak=peak, total_steps=max(steps, 1), kind=choices.schedule, warmup_steps=min(steps // 20, 500)
+        ),
+        global_batch=batch,
+        micro_batch=choices.micro_batch or micro_batch,
+        epochs=choices.epochs,
+        seed=choices.seed,
+        checkpoint_steps=choices.checkpoint_steps,
+        keep_checkpoints=max(choices.average_last, 4),
+        average_last=choices.average_last,
+        parallel=choices.over(parallel or ParallelConfig()),
+    )

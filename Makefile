@@ -13,7 +13,7 @@ PYTEST_ARGS ?=
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 LOCK := pyproject.toml constraints.txt infra/setup.sh
 
-.PHONY: help run test quick check bench soak format docs clean
+.PHONY: help run test quick check bench soak gpu format docs clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -24,6 +24,7 @@ run: $(VENV)/.run-stamp ## curate the quickstart sample: set up, compile the ker
 
 test: $(VENV)/.dev-stamp ## every test but the soak tests
 	@bash infra/setup.sh browser
+	@bash infra/setup.sh trainer
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not soak" $(PYTEST_ARGS)
 
 quick: $(VENV)/.dev-stamp ## the tests that need no browser, no other tool and little time
@@ -43,8 +44,13 @@ bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its
 	@$(BIN)/python infra/benchmarks/heuristics.py
 	@$(BIN)/python infra/benchmarks/fasttext_predict.py
 
-soak: $(VENV)/.dev-stamp ## the tests that take minutes: peak memory at growing inputs
+soak: $(VENV)/.dev-stamp ## the tests that take minutes: peak memory at growing inputs, compiled models
+	@bash infra/setup.sh trainer
 	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
+
+gpu: $(VENV)/.dev-stamp ## the tests that need a CUDA device; writes what they measure to infra/benchmarks/results/gpu.json
+	@bash infra/setup.sh trainer
+	@$(BIN)/python -m pytest -m gpu $(PYTEST_ARGS)
 
 format: $(VENV)/.dev-stamp ## rewrite the sources as `make check` wants them
 	@$(BIN)/ruff format .

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up .venv for the Makefile: `setup.sh run` (what a job needs), `setup.sh dev` (and what tests need),
-# `setup.sh browser` (Chromium for the browser tests). Says in one line what is missing.
+# `setup.sh browser` (Chromium for the browser tests), `setup.sh trainer` (PyTorch for those of the trainer).
+# Says in one line what is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=.venv
@@ -57,6 +58,15 @@ browser() {
         echo "The browser tests need chromium and chromedriver (Debian: apt-get install chromium chromium-driver); they will be skipped."
 }
 
+trainer() { # the tests of the trainer skip without PyTorch, so that a slow line or a small disk stops nothing else
+    if $venv/bin/python -c 'import tensorboard, torch' 2>/dev/null; then return; fi
+    local pip=("$venv/bin/python" -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[trainer]')
+    echo "Installing PyTorch for the trainer's tests, in at most 15 minutes. Plain PyPI gives the CUDA build of several GB;"
+    echo "the CPU build of 0.2 GB comes with PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu."
+    timeout 900 "${pip[@]}" ||
+        echo "PyTorch could not be installed (pip's message is above); the trainer's tests will be skipped."
+}
+
 case "${1:-}" in
     run)
         need_space 3000000 "3 GB"
@@ -72,5 +82,6 @@ case "${1:-}" in
         touch $venv/.dev-stamp
         ;;
     browser) browser ;;
-    *) fail "usage: infra/setup.sh run | dev | browser" ;;
+    trainer) trainer ;;
+    *) fail "usage: infra/setup.sh run | dev | browser | trainer" ;;
 esac

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="the extra `trainer` is not installe
 from trainer.attention import attend, bool_mask, flex_mask
 from trainer.model import Experts, ModelConfig, Transformer, rope_tables, rotate
 
-pytestmark = [pytest.mark.torch, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 SMALL = ModelConfig(
     vocab_size=50,

@@ -25,10 +25,10 @@ from trainer.presets import Choices, TrainConfig, preset_config
 from trainer.shards import Shards, open_shards
 from trainer.train import Trained, train
 
-pytestmark = [pytest.mark.torch, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
-TOLERANCE = 1e-4
-"""Ranks add up the same float32 numbers in another order; the largest difference seen was 2e-6."""
+TOLERANCE = 1e-5
+"""Ranks add up the same float32 numbers in another order; the largest difference of a loss seen was 3e-8."""
 
 
 def config_for(shards: Shards, **changed: object) -> TrainConfig:
@@ -54,6 +54,11 @@ def rows_and_losses(output: Path) -> tuple[list[tuple[object, ...]], list[float]
     return [(line["step"], line["row_start"], line["row_end"]) for line in lines], [line["loss"] for line in lines]
 
 
+def norms(output: Path) -> list[float]:
+    """AdamW hides a wrong scale of gradients from the losses, but not from these."""
+    return [line["gradient_norm"] for line in read_log(output)]
+
+
 @pytest.fixture(scope="module")
 def alone(trained_on: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of one process that was never disturbed."""
@@ -65,8 +70,8 @@ def alone(trained_on: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def assert_same_run(output: Path, expected: Path) -> None:
     (rows, losses), (wanted_rows, wanted_losses) = rows_and_losses(output), rows_and_losses(expected)
     assert rows == wanted_rows, "each step, once, with the same rows"
-    print("DIFF", max(abs(a - b) / b for a, b in zip(losses, wanted_losses)))
     assert losses == pytest.approx(wanted_losses, rel=TOLERANCE)
+    assert norms(output) == pytest.approx(norms(expected), rel=TOLERANCE)
 
 
 def test_the_loss_falls_as_it_always_has(alone: Path):
@@ -75,7 +80,7 @@ def test_the_loss_falls_as_it_always_has(alone: Path):
     assert losses[-1] < losses[0] - 0.2, "the model learns"
     if "GRISTMILL_GOLDEN" in os.environ:
         check_golden(golden, losses)
-    assert losses == pytest.approx(json.loads(golden.read_text()), rel=TOLERANCE)
+    assert losses == pytest.approx(json.loads(golden.read_text()), rel=1e-3), "CPUs differ in their kernels"
 
 
 @pytest.mark.parametrize(
@@ -101,6 +106,19 @@ def test_losses_do_not_depend_on_how_the_work_is_spread(
     config = config_for(open_shards(trained_on), parallel=parallel)
     ranks(world).call(train_on_ranks, trained_on, tmp_path / "out", config)
     assert_same_run(tmp_path / "out", alone)
+
+
+def test_a_mixture_of_experts_has_the_same_losses_on_two_ranks(
+    trained_on: Path, tmp_path: Path, ranks: "Callable[[int], RankGroup]"
+):
+    config = config_for(open_shards(trained_on))
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, num_experts=4, capacity_factor=1.0))
+    train_here(trained_on, tmp_path / "one", config)
+    ranks(2).call(train_on_ranks, trained_on, tmp_path / "two", config)
+    assert_same_run(tmp_path / "two", tmp_path / "one")
+    lines = read_log(tmp_path / "one")
+    assert [line["dropped"] for line in lines] == [line["dropped"] for line in read_log(tmp_path / "two")]
+    assert any(line["dropped"] for line in lines), "the capacity is an even share, so some find no slot"
 
 
 class Deadly(Shards):

@@ -1,4 +1,4 @@
-"""Step, Fold and Linker: the three protocols that all of Gristmill is made of.
+"""Step: the protocol that all of Gristmill is made of.
 
 A Step maps one Arrow record batch to one record batch and knows its output schema. It is a frozen,
 slotted, keyword-only dataclass: the step *is* its own configuration. What kind it is shows in what it
@@ -8,14 +8,12 @@ a Derive adds rows. None drops a row.
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Protocol, Self, TypeVar, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import pyarrow as pa
 
 from curation.errors import SchemaError
 from curation.identity import fingerprint
-
-Summary = TypeVar("Summary")
 
 
 @runtime_checkable
@@ -32,38 +30,6 @@ class Step(Protocol):
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Returns the batch with this step applied; row order and `doc_id` are kept."""
-        ...
-
-
-class Fold(Protocol[Summary]):
-    """A mergeable summary: `merge` is associative and commutative, `empty` is neutral."""
-
-    def empty(self) -> Summary:
-        """Returns the summary of nothing."""
-        ...
-
-    def add(self, summary: Summary, batch: pa.RecordBatch) -> Summary:
-        """Returns `summary` with a batch counted in."""
-        ...
-
-    def merge(self, left: Summary, right: Summary) -> Summary:
-        """Returns the summary of both."""
-        ...
-
-    def result(self, summary: Summary) -> pa.RecordBatch:
-        """Returns what a summary says, as rows."""
-        ...
-
-
-class Linker(Protocol):
-    """Which documents may be the same (`blocks`), and which are (`links`)."""
-
-    def blocks(self, batch: pa.RecordBatch) -> Iterable[pa.RecordBatch]:
-        """Returns blocks of documents that may be the same."""
-        ...
-
-    def links(self, block: pa.RecordBatch) -> pa.RecordBatch:
-        """Returns the pairs in a block that are the same."""
         ...
 
 

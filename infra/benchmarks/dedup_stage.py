@@ -1,6 +1,6 @@
 """Measures deduplication of real text: ours, datatrove's four stages, rensa.
 
-Usage: GRISTMILL_CORPORA=... python infra/benchmarks/dedup_stage.py [--rounds 3] [--megabytes 50] [--big-megabytes 1000]
+Usage: GRISTMILL_CORPORA=... python infra/benchmarks/dedup_stage.py [--rounds 5] [--megabytes 50] [--big-megabytes 1000]
 
 The text is real_text.py's; beyond the 38 MB that there are, it goes on with copies whose letters are exchanged. We and
 rensa get --megabytes of it, datatrove, which passes less than 1 MB per CPU-second, the first two (a random sample of
@@ -84,7 +84,7 @@ def main() -> int:
     """Runs all rounds, writes the result and prints a table."""
     chosen = arguments(
         __doc__,
-        rounds=3,
+        rounds=5,
         megabytes=(50, "text for us and rensa"),
         big_megabytes=(1000, "text for us alone, once; 0: not"),
     )

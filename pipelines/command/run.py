@@ -35,7 +35,12 @@ FUNNEL = (
 @click.command()
 @click.argument("what", nargs=-1, required=True, metavar="SPEC | PATH...")
 @click.option("--output", "-o", metavar="DIR", help="Run directory or URL. Default: runs/<job>-<fingerprint8>.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N documents, always the same ones.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="At most N documents, always the same ones; inputs are still read to their end, as all is accounted for.",
+)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one key of the spec; recorded.")
 @json_option
 def run(

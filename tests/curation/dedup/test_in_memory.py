@@ -67,6 +67,21 @@ def test_chunks_slices_and_batches_change_nothing(texts):
         assert all(np.array_equal(getattr(found, name), getattr(whole, name)) for name in ("kept_N", "jaccard_L"))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_which_texts_are_linked_does_not_depend_on_their_order(texts, seed):
+    distinct = list(dict.fromkeys(texts))
+    order = np.random.default_rng(seed).permutation(len(distinct))
+
+    def links(places):
+        found = deduplicate(pa.array([distinct[place] for place in places]), min_jaccard=0.6)
+        assert not found.hot_buckets, "the cap compares with the earliest, which the order decides"
+        ends = np.sort(np.stack((places[found.later_L], places[found.earlier_L])), axis=0)
+        return dict(zip(zip(*ends.tolist(), strict=True), found.jaccard_L.tolist(), strict=True))
+
+    assert links(order) == links(np.arange(len(distinct)))
+    assert len(links(order)) > 100
+
+
 def test_without_exact_links_short_copies_stay():
     short = pa.array(["two words", "two words", None])
     assert deduplicate(short).kept_N.tolist() == [True, False, True]

@@ -153,6 +153,20 @@ def test_partitions_are_equal_shares_of_the_hash_space_and_keep_the_order(hashes
     assert start_P1[-1] == len(hashes)
 
 
+@given(pieces=st.lists(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 3), max_size=9), min_size=3, max_size=3))
+def test_pairs_merge_in_any_order_and_grouping_and_none_adds_nothing(pieces):
+    first, second, third = [merged_pairs([np.array(piece, dtype=np.uint64)]) for piece in pieces]
+    whole = merged_pairs([first, second, third])
+    assert whole.tolist() == sorted({*first.tolist(), *second.tolist(), *third.tolist()})
+    others = [
+        merged_pairs([third, first, second]),
+        merged_pairs([merged_pairs([first, second]), third]),
+        merged_pairs([first, merged_pairs([second, third])]),
+        merged_pairs([whole, np.zeros(0, np.uint64), whole]),
+    ]
+    assert all(np.array_equal(whole, other) for other in others)
+
+
 def test_pairs_that_several_bands_propose_are_merged_to_one():
     bands = [np.array([1, 5, 9], dtype=np.uint64), np.zeros(0, np.uint64), np.array([5, 7], dtype=np.uint64)]
     assert merged_pairs(bands).tolist() == [1, 5, 7, 9]

@@ -19,6 +19,7 @@ from curation.quality.gopher import GopherQuality, GopherRepetition
 from curation.quality.gopher_variants import GopherVariants
 from curation.quality.language import Language
 from curation.quality.nemo import NemoEnglish
+from curation.quality.paragraph_languages import ParagraphLanguages
 from curation.quality.readability import FleschReadingEase, LexicalDiversity
 from curation.quality.removed_words import RemovedWords
 from curation.quality.statistics import TextStatistics
@@ -44,6 +45,7 @@ EDITS: dict[str, Step] = {
 SIGNALS: dict[str, type[Step]] = {
     "url_rules": UrlRules,
     "language": Language,
+    "paragraph_languages": ParagraphLanguages,
     "statistics": TextStatistics,
     "gopher_quality": GopherQuality,
     "gopher_repetition": GopherRepetition,

@@ -5,13 +5,13 @@ it goes to review when its only entries are near a bound or come from rules with
 failure outweighs any doubt: people are asked only where their answer can change the outcome.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.quality.gates import Gate, When
+from curation.quality.gates import Gate
 from curation.schema import VERDICT, VERDICTS
 
 STATES = pa.array(["kept", "review", "dropped"])
@@ -49,8 +49,7 @@ def judge(batch: pa.RecordBatch, sources: tuple[GatesOfSource, ...]) -> pa.Recor
 def _restricted(gate: Gate, source: str) -> Gate:
     """Returns `gate` for documents of `source` only (never for more sources than it named)."""
     allowed = (source,) if not gate.when.source or source in gate.when.source else ("",)
-    when = When(language=gate.when.language, domain=gate.when.domain, source=allowed)
-    return Gate(name=gate.name, rules=gate.rules, when=when)
+    return replace(gate, when=replace(gate.when, source=allowed))
 
 
 def _merge(verdicts: list[tuple[str, pa.ListArray]]) -> tuple[np.ndarray, pa.StructArray]:

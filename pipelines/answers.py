@@ -9,8 +9,18 @@ from typing import TypedDict
 from curation.text.safe import visible
 
 Value = float | str | None
+MOST_PARAGRAPHS = 12
 
 MEMBERS_SHOWN = 10
+
+
+class Paragraph(TypedDict):
+    """A paragraph as `signal.paragraph_languages` lists it, in bytes of the text."""
+
+    start: int
+    end: int
+    language: str | None
+    score: float | None
 
 
 class Match(TypedDict):
@@ -75,7 +85,7 @@ class Explanation(TypedDict):
     failed: list[Failure]
     review_reasons: list[str]
     split: str | None
-    signals: dict[str, Value]
+    signals: dict[str, Value | list[Paragraph]]
     checks: list[Check]  # empty where the spec cannot be read
     cluster_id: str | None
     num_members: int
@@ -222,5 +232,9 @@ def _check_line(check: Check) -> str:
     return f"    {outcome:15} {check['rule']:42} {_value(check['value'])}  ({' and '.join(bounds)}){margin}"
 
 
-def _value(value: Value) -> str:
+def _value(value: Value | list[Paragraph]) -> str:
+    if isinstance(value, list):
+        more = len(value) - MOST_PARAGRAPHS
+        shown = [f"{of['start']}-{of['end']} {visible(of['language'] or 'none')}" for of in value[:MOST_PARAGRAPHS]]
+        return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
     return visible(value) if isinstance(value, str) else number(value)

@@ -4,11 +4,12 @@ Until the files are found, a step holds their names as in the spec: enough for i
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from curation.quality.language import Language
 from curation.quality.listed import ListFile
+from curation.quality.paragraph_languages import ParagraphLanguages
 from curation.quality.urls import UrlRules
 from curation.step import Step
 from pipelines.inputs.locations import is_url, local_path
@@ -36,7 +37,8 @@ def configured_steps(spec: JobSpec, files: Mapping[str, LocalFile] | None = None
     pinned = model.path is not None and model.sha256 is not None
     local = (files or {}).get(model.path or "")
     language = Language(model=str(local.path) if local else model.path, sha256=model.sha256) if pinned else Language()
-    return {"language": language, "url_rules": _url_rules(spec.url_lists, files)}
+    paragraphs = ParagraphLanguages(model=language.model, sha256=language.sha256, **asdict(spec.paragraph_languages))
+    return {"language": language, "paragraph_languages": paragraphs, "url_rules": _url_rules(spec.url_lists, files)}
 
 
 def needed_files(spec: JobSpec, *, root: Path) -> Iterator[tuple[str, str | None]]:

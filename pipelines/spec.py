@@ -200,6 +200,16 @@ class ReportSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParagraphLanguagesSpec:
+    """When the signal `paragraph_languages` calls a paragraph determined and a document mixed."""
+
+    min_bytes: int = key(60, "bytes that a paragraph needs to be determined; shorter lines join the next")
+    min_score: float = key(0.5, "score that its best label needs")
+    min_determined_fraction: float = key(0.5, "share of determined bytes below which a document is undetermined")
+    min_main_fraction: float = key(0.8, "share of the main language in them below which a document is mixed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSpec:
     """Where and how the Beam graphs run; never changes the output."""
 
@@ -233,6 +243,7 @@ class JobSpec:
     )
     phases: tuple[PhaseSpec, ...] = key((), "what follows edits and signals, phase by phase; dedup reads the last text")
     language_model: LanguageModelSpec = key(LanguageModelSpec(), "language identification")
+    paragraph_languages: ParagraphLanguagesSpec = key(ParagraphLanguagesSpec(), "languages of paragraphs")
     url_lists: UrlListsSpec = key(UrlListsSpec(), "lists for rules on URLs")
     dedup: DedupSpec = key(DedupSpec(), "deduplication")
     validation: ValidationSpec = key(ValidationSpec(), "held-out documents")

@@ -62,6 +62,40 @@ def lines(values: Bytes, offsets_N1: Counts, words: WordArrays) -> LineArrays:
     )
 
 
+def joined_lines(found: LineArrays, min_bytes: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32], Counts]:
+    """Returns (start_P, end_P, offsets_N1): lines joined with the next ones until they have `min_bytes` together.
+
+    What is left at the end of a document joins the piece before. A document without a line that has a byte has none.
+    """
+    start_P, end_P = np.empty_like(found.start_L), np.empty_like(found.end_L)
+    offsets_N1 = np.zeros_like(found.line_offsets_N1)
+    _join(found.start_L, found.end_L, found.line_offsets_N1, np.uint64(min_bytes), start_P, end_P, offsets_N1)
+    return start_P[: offsets_N1[-1]], end_P[: offsets_N1[-1]], offsets_N1
+
+
+@kernel
+def _join(start_L, end_L, line_offsets_N1, min_bytes, start_P, end_P, offsets_N1):  # type: ignore[no-untyped-def]
+    num_pieces = Z
+    for n in range(np.uint64(line_offsets_N1.size - 1)):
+        first = num_pieces
+        size = Z  # of the piece that grows; 0: none does
+        for line in range(np.uint64(line_offsets_N1[n]), np.uint64(line_offsets_N1[n + ONE])):
+            if end_L[line] == start_L[line]:
+                continue
+            if not size:
+                start_P[num_pieces] = start_L[line]
+            size += np.uint64(end_L[line]) - np.uint64(start_L[line])
+            end_P[num_pieces] = end_L[line]
+            if size >= min_bytes:
+                num_pieces += ONE
+                size = Z
+        if size and num_pieces > first:
+            end_P[num_pieces - ONE] = end_P[num_pieces]
+        elif size:
+            num_pieces += ONE
+        offsets_N1[n + ONE] = np.int64(num_pieces)
+
+
 @kernel
 def is_space(byte):  # type: ignore[no-untyped-def]
     """Returns whether `str.strip` removes this ASCII byte."""

@@ -27,7 +27,7 @@ from curation.kernels.folding import folded_words
 from curation.kernels.gopher import quality_counts
 from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
 from curation.kernels.line_statistics import line_counts
-from curation.kernels.lines import lines
+from curation.kernels.lines import joined_lines, lines
 from curation.kernels.link_graph import link_graph
 from curation.kernels.markup import page_work
 from curation.kernels.minhash import SCHEMES, sign, sketch, sketch_characters
@@ -73,6 +73,7 @@ def _warm_text() -> None:
     content_hashes(values, offsets_N1)
     quality_counts(values, offsets_N1, found, stop_words=("the",), bullets=("-",))
     repetition_counts(values, offsets_N1, found, lines(values, offsets_N1, found))
+    joined_lines(lines(values, offsets_N1, found), 9)
     folded_words(values, offsets_N1, found)
     hash_W = simplified_hashes(values, offsets_N1, found)  # writable, unlike the words'
     for hashes in (found.hash_W, hash_W):

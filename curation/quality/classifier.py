@@ -48,6 +48,12 @@ class Classifier:
         """
         values, offsets_N1 = text_buffers(array)
         offsets_N1.setflags(write=False)
+        return self.best_of(values, offsets_N1, count=count, cache=cache)
+
+    def best_of(
+        self, values: NDArray[np.uint8], offsets_N1: NDArray[np.int64], *, count: int, cache: Cache | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Returns the same of the texts `values[offsets_N1[n] : offsets_N1[n + 1]]` (read-only arrays)."""
         vector_ND, num_rows_N = document_vectors(values, offsets_N1, self.encoder, cache or _cache_of(self))
         label_NK, score_NK = best_labels(vector_ND, self.labels, count=count)
         label_NK[num_rows_N == 0], score_NK[num_rows_N == 0] = -1, 0

@@ -27,12 +27,18 @@ class When:
     """Limits a gate or rule to some documents; where it does not hold, the rule is not applicable."""
 
     language: tuple[str, ...] = key((), "labels of `signal.language`; empty: any")
+    language_outcome: tuple[str, ...] = key((), "of `signal.language_outcome`: labels, mixed, undetermined; empty: any")
     source: tuple[str, ...] = key((), "names of inputs; empty: any")
     domain: tuple[str, ...] = key((), "domains of inputs; empty: any")
 
     def columns(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Yields (column, allowed values) of each condition that is set."""
-        conditions = (("signal.language", self.language), ("source", self.source), ("domain", self.domain))
+        conditions = (
+            ("signal.language", self.language),
+            ("signal.language_outcome", self.language_outcome),
+            ("source", self.source),
+            ("domain", self.domain),
+        )
         return ((column, allowed) for column, allowed in conditions if allowed)
 
     def mask(self, batch: pa.RecordBatch) -> Mask:

@@ -96,4 +96,9 @@ def _applies(when: When) -> str:
 
 
 def _kinds(when: When) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return (("language", when.language), ("source", when.source), ("domain", when.domain))
+    return (
+        ("language", when.language),
+        ("outcome", when.language_outcome),
+        ("source", when.source),
+        ("domain", when.domain),
+    )

@@ -10,7 +10,7 @@ each from Arrow text:
 - `words`: the words kernel alone: starts, lengths, characters and hashes of words, line feeds, counts.
 - `signatures`: words, shingle sets of 5 words, and signatures of 112 permutations (14 x 8).
 - `signatures_fineweb`: the same with FineWeb's normalisation.
-- `step`: the MinHash step as a run calls it: the above with BLAKE2b-128 of each text, and the Arrow columns of all that.
+- `step`: the MinHash step as a run calls it: `signatures` with BLAKE2b-128 of each text, and Arrow columns of all that.
 
 User and system seconds of the process; after a warm-up, rounds over all texts; the figure is the
 median of the rounds. Writes infra/benchmarks/results/words_and_minhash.json; exits 1 where a target is missed.

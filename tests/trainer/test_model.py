@@ -1,13 +1,20 @@
 """The transformer: documents of a row do not see each other, and experts share the work."""
 
 import dataclasses
+import json
+import os
+from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `trainer` is not installed: bash infra/setup.sh trainer")
 
+from tests.golden import check_golden
 from trainer.attention import attend, bool_mask, flex_mask
 from trainer.model import Experts, ModelConfig, Transformer, rope_tables, rotate
+from trainer.parallel import clip_gradients
+from trainer.schedule import Schedule
+from trainer.train import token_losses
 
 pytestmark = pytest.mark.slow
 
@@ -119,6 +126,29 @@ def test_the_same_seed_gives_the_same_weights():
     first, second, other = (Transformer(SMALL, seed=seed) for seed in (1, 1, 2))
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     assert not torch.equal(first.head.weight, other.head.weight)
+
+
+def test_losses_fall_as_they_always_have():
+    golden = Path(__file__).parent / "golden" / "losses.json"
+    model, schedule = Transformer(SMALL, seed=1), Schedule(peak=1e-2, total_steps=20, warmup_steps=2)
+    optimizer = torch.optim.AdamW(model.parameters())
+    segments, positions = row(7, 9)
+    losses = []
+    for step in range(20):
+        optimizer.param_groups[0]["lr"] = schedule.rate(step)
+        start = tokens(1, step)
+        text = (start + 3 * torch.arange(17)) % 50  # each token is the one before plus three
+        logits, _ = model(text[:, :-1], segments, positions)
+        loss = token_losses(logits, text[:, 1:]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        clip_gradients(model, 1.0)
+        optimizer.step()
+        losses.append(round(float(loss.detach()), 6))
+    if "GRISTMILL_GOLDEN" in os.environ:
+        check_golden(golden, losses)
+    assert losses == pytest.approx(json.loads(golden.read_text()), rel=1e-3), "CPUs differ in their kernels"
+    assert losses[-1] < losses[0] - 1, "the model learns"
 
 
 def experts_of(**changed: object) -> tuple[Experts, ModelConfig]:

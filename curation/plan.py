@@ -28,6 +28,7 @@ from curation.quality.toxicity import Toxicity
 from curation.quality.urls import UrlRules
 from curation.step import Plan, Step
 from curation.text.c4 import C4Lines
+from curation.text.dclm import LineFeedRuns, UrlsInText
 from curation.text.edits import ControlCharacters, Nfc
 from curation.text.extract import Extract
 from curation.text.refinedweb import RefinedWebLines
@@ -40,6 +41,8 @@ EDITS: dict[str, Step] = {
     "c4_lines": C4Lines(),
     "c4_lines_any_end": C4Lines(end_marks=""),
     "refinedweb_lines": RefinedWebLines(),
+    "urls_in_text": UrlsInText(),
+    "line_feed_runs": LineFeedRuns(),
 }
 
 SIGNALS: dict[str, type[Step]] = {

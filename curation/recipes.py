@@ -17,6 +17,7 @@ from curation.quality.removed_words import RemovedWords
 from curation.quality.urls import UrlRules
 from curation.step import Plan, Step
 from curation.text.c4 import C4Lines
+from curation.text.dclm import LineFeedRuns, UrlsInText
 from curation.text.edits import ControlCharacters, Nfc
 from curation.text.refinedweb import RefinedWebLines
 
@@ -54,13 +55,19 @@ def refinedweb() -> Plan:
 def dclm_heuristics() -> Plan:
     """Returns the heuristics of DCLM-Baseline (Li et al. 2024, arXiv 2406.11794, `dclm_baseline_refinedweb.yaml`).
 
-    RefinedWeb's with quality before repetition, and every occurrence of a stop word counted. DCLM also takes URLs out
-    of texts and shortens runs of line feeds to two; both are left out.
+    RefinedWeb's with quality before repetition, and every occurrence of a stop word counted; before, URLs are taken out
+    of texts and runs of line feeds shortened to two.
     """
     measured = (UrlRules(), Language(), GopherQuality(), GopherVariants(), GopherRepetition())
     return Plan(
         phases=(
-            (*CLEAN, *measured, *_gates("url_rules", "gopher_quality_dclm", "gopher_repetition")),
+            (
+                *CLEAN,
+                UrlsInText(),
+                LineFeedRuns(),
+                *measured,
+                *_gates("url_rules", "gopher_quality_dclm", "gopher_repetition"),
+            ),
             (RefinedWebLines(), RemovedWords(), _gate("refinedweb")),
         )
     )

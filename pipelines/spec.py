@@ -19,7 +19,15 @@ COUNTED_SCORES = ("compression_ratio", "length")
 """Scores of difficulty that the token store has of every document; others are signals."""
 
 
-EditName = Literal["control_characters", "nfc", "c4_lines", "c4_lines_any_end", "refinedweb_lines"]
+EditName = Literal[
+    "control_characters",
+    "nfc",
+    "c4_lines",
+    "c4_lines_any_end",
+    "refinedweb_lines",
+    "urls_in_text",
+    "line_feed_runs",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

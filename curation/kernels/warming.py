@@ -40,6 +40,7 @@ from curation.kernels.repetition import repetition_counts
 from curation.kernels.simplified import simplified_hashes
 from curation.kernels.survivors import by_component, by_earlier, components
 from curation.kernels.union_find import union_find
+from curation.kernels.url_spans import tld_table, url_removals
 from curation.kernels.word_statistics import distinct_of_list, has_words, median_chars, punctuation_words
 from curation.kernels.words import Bytes, Counts, WordArrays, words
 
@@ -116,6 +117,7 @@ def _warm_heuristics(values: Bytes, offsets_N1: Counts, found: WordArrays) -> No
         values, offsets_N1, found, hits, end_marks=marks, any_end=False, min_words_N=few_N, max_word_chars=1000
     )
     without(values, offsets_N1, removals)
+    url_removals(values, offsets_N1, tlds=tld_table(["com"]))
     refinedweb_removals(values, offsets_N1, found, hits, phrase_sizes=np.full(3, 7, dtype=np.int64))
     nemo_counts(values, offsets_N1, found, hits, end_marks=marks)
     punctuation_words(values, offsets_N1, found)

@@ -78,6 +78,7 @@ def test_kernels_agree_with_their_oracles_with_bounds_checked_and_with_the_jit_o
         "quality/test_gopher.py",
         "quality/test_heuristics.py",
         "text/test_line_edits.py",
+        "text/test_dclm_edits.py",
         "dedup/test_survivors.py",
         "curriculum/test_packing.py",
         "quality/test_readability.py",

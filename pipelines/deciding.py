@@ -41,22 +41,28 @@ def final_states(roster: Roster, clustering: Clustering) -> NDArray[np.uint8]:
     return state
 
 
-def write_decisions(job: Job, roster: Roster, clustering: Clustering, split_N: NDArray[np.int8]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """What became of N documents; `split_N` (0 train, 1 validation) is read for kept ones only."""
+
+    state_N: NDArray[np.uint8]
+    split_N: NDArray[np.int8]
+    audit_N: NDArray[np.bool_]
+
+
+def write_decisions(job: Job, roster: Roster, clustering: Clustering, outcomes: Outcomes) -> None:
     """Publishes `decisions/`, part by part, in the order of `measured/`.
 
     Args:
         job: the job.
         roster: all documents.
         clustering: what links did.
-        split_N: 0 train, 1 validation; read for kept documents only.
+        outcomes: what became of them.
     """
-    state_N = final_states(roster, clustering)
     for index, part in enumerate(roster.parts):
         verdicts = read_part(job.store, f"verdicts/{part}.parquet").combine_chunks()
         source = read_part(job.store, f"measured/{part}.parquet", ["source"])["source"].combine_chunks()
-        batch = _decisions(
-            job.spec, roster, clustering, roster.rows(index), states=(state_N, split_N), read=(verdicts, source)
-        )
+        batch = _decisions(job.spec, roster, clustering, roster.rows(index), outcomes=outcomes, read=(verdicts, source))
         write_part(job.store, f"decisions/{part}.parquet", DECISIONS, [batch])
 
 
@@ -66,11 +72,11 @@ def _decisions(
     clustering: Clustering,
     rows: slice,
     *,
-    states: tuple[NDArray[np.uint8], NDArray[np.int8]],
+    outcomes: Outcomes,
     read: tuple[pa.Table, pa.Array],
 ) -> pa.RecordBatch:
     verdicts, source = read
-    state, split = states[0][rows], states[1][rows]
+    state, split = outcomes.state_N[rows], outcomes.split_N[rows]
     part = _PartLinks.of(spec.dedup, roster, clustering, rows)
     failed, reasons = _failures(_one(verdicts["entries"]), part)
     columns = {
@@ -80,7 +86,7 @@ def _decisions(
         "decided_by": pc.if_else(pa.array(part.outcome > 0), part.rules, _one(verdicts["decided_by"])),
         "failed": failed,
         "review_reasons": reasons,
-        "audit": pa.array(np.zeros(state.size, dtype=bool)),
+        "audit": pa.array(outcomes.audit_N[rows]),
         "split": _texts(np.where(split == 1, "validation", "train"), state != KEPT),
         **part.columns(roster, clustering, rows),
     }

@@ -13,6 +13,7 @@ import apache_beam as beam
 
 from curation.errors import SpecError, TooManyBadRecords
 from pipelines import graphs
+from pipelines.asking import write_questions
 from pipelines.borderline import write_pairs
 from pipelines.canaries import write_canaries
 from pipelines.conservation import check_conservation
@@ -138,11 +139,12 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     _measure(driver)
     _check_bad_fraction(driver)
     _run_parts(driver, "judge", "verdicts", lambda p, parts: graphs.judge(p, job, parts))
-    roster, clustering = decide_documents(job, driver.plan.parts, driver.progress, beside_links=write_canaries)
-    driver.ledger.record("linked", links=clustering.num_links)
-    write_pairs(store, roster, clustering)
-    hot_buckets = clustering.hot_buckets
-    del roster, clustering  # the next stages have no use for whole-run arrays
+    decided = decide_documents(job, driver.plan.parts, driver.progress, beside_links=write_canaries)
+    driver.ledger.record("linked", links=decided.clustering.num_links)
+    write_pairs(store, decided.roster, decided.clustering)
+    write_questions(job, decided.roster, decided.clustering, decided.asked)
+    hot_buckets = decided.clustering.hot_buckets
+    del decided  # the next stages have no use for whole-run arrays
     release_unused()
     _run_parts(driver, "decide", "review", lambda p, parts: graphs.decide(p, job, parts))
     check_conservation(store)

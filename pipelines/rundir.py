@@ -27,6 +27,7 @@ from curation.schema import (
     DOCUMENT,
     LINKS,
     PROVENANCE,
+    REVIEW_TASKS,
     SIGNATURES,
     TOKENS,
     VERDICTS,
@@ -58,6 +59,7 @@ TABLES: Mapping[str, tuple[str, pa.Schema]] = {
     "decisions": ("decisions", DECISIONS),
     "documents": ("documents", pa.schema([*DOCUMENT, DECISIONS.field("cluster_id"), DECISIONS.field("split")])),
     "review": ("review", pa.schema([*PROVENANCE, pa.field("text", pa.string()), *_REVIEW])),
+    "tasks": ("tasks", REVIEW_TASKS),
     "tokens": ("tokens", TOKENS),
 }
 """Table name -> (folder, columns that an empty folder has)."""

@@ -11,6 +11,7 @@ from curation.curriculum.mixture import MixtureStage
 from curation.curriculum.order import OrderName
 from curation.dedup.banding import SigningKeys
 from curation.quality.gates import Rule, When
+from curation.review.selection import SelectionKeys
 from curation.setting import documented, key
 
 MIB = 1 << 20
@@ -218,6 +219,18 @@ class ParagraphLanguagesSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewSpec(SelectionKeys):
+    """Questions for people, and what becomes of their answers."""
+
+    unanswered: Literal["hold", "keep", "drop"] = key(
+        "hold", "what becomes of documents in review that nobody decided when a run is resumed"
+    )
+    export: Literal["append", "reorder"] = key(
+        "append", "a resumed run's export: accepted documents as a further stage, or all in a new order"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSpec:
     """Where and how the Beam graphs run; never changes the output."""
 
@@ -255,6 +268,7 @@ class JobSpec:
     url_lists: UrlListsSpec = key(UrlListsSpec(), "lists for rules on URLs")
     dedup: DedupSpec = key(DedupSpec(), "deduplication")
     validation: ValidationSpec = key(ValidationSpec(), "held-out documents")
+    review: ReviewSpec = key(ReviewSpec(), "questions for people")
     shards: ShardsSpec | None = key(None, "shards; null: the run ends with kept text")
     limits: Limits = key(Limits(), "bounds")
     report: ReportSpec = key(ReportSpec(), "the report")

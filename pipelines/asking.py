@@ -1,0 +1,201 @@
+"""Which documents of a run people are asked about, and the table `tasks/` that asks them.
+
+The choice is `curation.review.selection` over arrays of all documents; text is read only of those chosen. A borderline
+pair is one question about both texts; a document that merely waits for another one is not asked about.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from curation.dedup.survivors import BORDERLINE, HELD, STAYS
+from curation.identity import fingerprint, type_of_id
+from curation.review.selection import AUDIT_KEPT, DOUBT, NOT_AUDITED, Candidates, Selection, select
+from curation.schema import REVIEW_ROUTES, REVIEW_TASKS
+from pipelines.clustering import Clustering
+from pipelines.judging import rules_by_name
+from pipelines.measuring import Job
+from pipelines.parts import read_part, write_part
+from pipelines.roster import Roster
+from pipelines.store import Store
+
+TASKS = "tasks/tasks.parquet"
+MOST_CHARS = 200_000
+"""Of a text that people are shown; a page with as many opened within four seconds."""
+KEPT, REVIEW = 0, 1
+LANGUAGE = "signal.language"
+KEY_DIGITS = 32
+
+Int64Array = NDArray[np.int64]
+
+
+def choose_questions(job: Job, roster: Roster, clustering: Clustering, state_N: NDArray[np.uint8]) -> Selection:
+    """Returns which documents people are asked about.
+
+    Args:
+        job: the job.
+        roster: all documents.
+        clustering: what links did to them.
+        state_N: what became of them.
+    """
+    doubt, stratum = _doubt_and_strata(job, roster, clustering, state_N)
+    candidates = Candidates(
+        ids=pa.FixedSizeBinaryArray.from_buffers(type_of_id, roster.ids_N.size, [None, _bytes(roster.ids_N)]),
+        doubt_N=doubt,
+        size_N=_numbers(roster, job.store, "signatures", "text_bytes"),
+        cluster_N=np.where(clustering.size_N > 1, clustering.cluster_N, -1).astype(np.int64),
+        source_N=_codes(roster, job.store, "source"),
+        language_N=_codes(roster, job.store, LANGUAGE),
+        kept_N=state_N == KEPT,
+        stratum_N=stratum,
+    )
+    return select(candidates, job.spec.review, seed=job.spec.seed)
+
+
+def audited(selection: Selection, num_documents: int) -> NDArray[np.bool_]:
+    """Returns bool (N,): whether a document is in the random slices."""
+    audit_N = np.zeros(num_documents, dtype=bool)
+    audit_N[selection.row_T[selection.route_T != DOUBT]] = True
+    return audit_N
+
+
+def _doubt_and_strata(
+    job: Job, roster: Roster, clustering: Clustering, state_N: NDArray[np.uint8]
+) -> tuple[NDArray[np.float64], Int64Array]:
+    """Returns the doubt about each document in review, and the rule of a gate that dropped each dropped one."""
+    doubt_N = np.full(state_N.size, np.nan)
+    stratum_N = np.full(state_N.size, NOT_AUDITED, dtype=np.int64)
+    within = {name: rule.review_within for name, rule in rules_by_name(job.spec).items()}
+    names: dict[str, int] = {}
+    for index, part in enumerate(roster.parts):
+        rows = roster.rows(index)
+        verdicts = read_part(job.store, f"verdicts/{part}.parquet", ["state", "decided_by", "entries"])
+        for row in np.flatnonzero(state_N[rows] != KEPT).tolist():
+            place = rows.start + row
+            if state_N[place] == REVIEW and clustering.outcome_N[place] == STAYS:
+                doubt_N[place] = _doubt(verdicts["entries"][row].as_py(), within)
+            elif verdicts["state"][row].as_py() == "dropped":
+                rule = verdicts["decided_by"][row].as_py()
+                stratum_N[place] = names.setdefault(rule, len(names))
+    near = job.spec.dedup.near
+    pairs = np.flatnonzero(clustering.outcome_N == BORDERLINE)
+    if near is not None and pairs.size:
+        distance = np.abs(clustering.jaccard_N[pairs] - near.min_jaccard)
+        doubt_N[pairs] = np.clip(1 - distance / max(near.review_within, 1e-9), 0, 1)
+    assert not np.any(np.isfinite(doubt_N[clustering.outcome_N == HELD])), "held documents wait for another one"
+    return doubt_N, stratum_N
+
+
+def _doubt(entries: Sequence[dict[str, object]], within: dict[str, float]) -> float:
+    """Returns that of the rule in most doubt: 1 at its threshold, 0 at the edge of its band; 1 where it has none."""
+    found = [0.0]
+    for entry in entries:
+        value, threshold, band = entry["value"], entry["threshold"], within.get(str(entry["rule"]), 0.0)
+        if entry["action"] != "review":
+            continue
+        if isinstance(value, float) and isinstance(threshold, float) and band > 0:
+            found.append(max(1 - abs(value - threshold) / band, 0.0))
+        else:
+            found.append(1.0)
+    return max(found)
+
+
+def _bytes(ids: NDArray[np.bytes_]) -> pa.Buffer:
+    return pa.py_buffer(np.ascontiguousarray(ids, dtype="S16").tobytes())
+
+
+def _numbers(roster: Roster, store: Store, folder: str, name: str) -> Int64Array:
+    pieces = [piece.to_numpy(zero_copy_only=False) for piece in roster.pieces(store, folder, name)]
+    return np.concatenate([np.zeros(0, np.int64), *pieces])
+
+
+def _codes(roster: Roster, store: Store, name: str) -> Int64Array:
+    """Returns a number for each value of a column of `measured/`, -1 for null or where it was not measured."""
+    if roster.parts:
+        with store.open(f"measured/{roster.parts[0]}.parquet") as file:
+            if name not in pq.read_schema(file).names:
+                return np.full(roster.num_documents, -1, dtype=np.int64)
+    values = pa.chunked_array(list(roster.pieces(store, "measured", name)), pa.string()).combine_chunks()
+    codes = pc.fill_null(pc.index_in(values, pc.drop_null(pc.unique(values))), -1)
+    return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def write_questions(job: Job, roster: Roster, clustering: Clustering, selection: Selection) -> None:
+    """Publishes `tasks/`: the questions in the order of asking, with texts."""
+    linked_T = np.where(
+        clustering.outcome_N[selection.row_T] == BORDERLINE, clustering.linked_N[selection.row_T], -1
+    ).astype(np.int64)
+    wanted = np.unique(np.concatenate((selection.row_T, linked_T[linked_T >= 0])))
+    found = dict(zip(wanted.tolist(), _rows(job, roster, wanted), strict=True))
+    tasks = [
+        _task(found[row], found.get(linked), selection, place)
+        for place, (row, linked) in enumerate(zip(selection.row_T.tolist(), linked_T.tolist(), strict=True))
+    ]
+    write_part(job.store, TASKS, REVIEW_TASKS, pa.Table.from_pylist(tasks, REVIEW_TASKS).to_batches())
+
+
+def _rows(job: Job, roster: Roster, wanted: Int64Array) -> Iterator[dict[str, object]]:
+    """Yields what is shown of chosen documents, one part after the other."""
+    for index, part in enumerate(roster.parts):
+        rows = roster.rows(index)
+        mine = wanted[(wanted >= rows.start) & (wanted < rows.stop)]
+        if not mine.size:
+            continue
+        places = pa.array(mine - rows.start)
+        columns = {
+            **_taken(job.store, f"measured/{part}.parquet", ["doc_id", "source", "text"], places),
+            **_taken(job.store, f"signatures/{part}.parquet", ["text_hash"], places),
+            **_taken(
+                job.store, f"decisions/{part}.parquet", ["state", "decided_by", "failed", "review_reasons"], places
+            ),
+        }
+        yield from pa.table(columns).to_pylist()
+
+
+def _taken(store: Store, name: str, columns: list[str], places: pa.Array) -> dict[str, pa.ChunkedArray]:
+    table = read_part(store, name, columns).take(places)
+    return {column: table[column] for column in columns}
+
+
+def _task(
+    row: dict[str, object], other: dict[str, object] | None, selection: Selection, place: int
+) -> dict[str, object]:
+    doc_id, route = row["doc_id"], REVIEW_ROUTES[selection.route_T[place]]
+    assert isinstance(doc_id, bytes), "ids are 16 bytes"
+    kind = "document" if other is None else "pair"
+    other_id = other["doc_id"] if other else None
+    named = [doc_id.hex(), _hex(row["text_hash"]), _hex(other_id), _hex(other["text_hash"] if other else None), kind]
+    is_audit = selection.route_T[place] != DOUBT
+    return {
+        "review_key": fingerprint([*named, route])[:KEY_DIGITS],
+        "kind": kind,
+        "doc_id": doc_id,
+        "text_hash": row["text_hash"],
+        "other_id": other_id,
+        "source": row["source"],
+        "state": row["state"],
+        "route": route,
+        "reason": _reason(row, route),
+        "inclusion_probability": float(selection.probability_T[place]),
+        "priority": place,
+        "num_reviewers": int(selection.num_reviewers_T[place]),
+        "is_blind": bool(is_audit),
+        "prediction": {"kept": "keep", "dropped": "drop"}.get(str(row["state"])) if kind == "document" else None,
+        "text": str(row["text"])[:MOST_CHARS],
+        "other_text": str(other["text"])[:MOST_CHARS] if other else None,
+    }
+
+
+def _hex(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else ""
+
+
+def _reason(row: dict[str, object], route: str) -> str:
+    if route == REVIEW_ROUTES[DOUBT]:
+        reasons = row["review_reasons"]
+        return "; ".join(map(str, reasons)) if isinstance(reasons, list) else ""
+    return "random kept document" if route == REVIEW_ROUTES[AUDIT_KEPT] else f"random document of {row['decided_by']}"

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from curation.errors import InputError, RunLocked
 
-FOLDER = "ledger/review"
+FOLDER = "people/ledger"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -249,3 +249,14 @@ PEOPLE_DECISIONS = pa.schema(
     ]
 )
 """What people answered, in the order in which it was seen; append-only: the last row of an annotation holds."""
+
+RULINGS = pa.schema(
+    [
+        pa.field("doc_id", type_of_id, nullable=False),
+        pa.field("text_hash", type_of_id, nullable=False),  # of the text that was judged
+        pa.field("ruling", pa.string(), nullable=False),  # keep | drop | rewrite | disputed
+        pa.field("rewrite", pa.string()),  # the text that replaces the document's
+        pa.field("num_reviewers", pa.int64(), nullable=False),
+    ]
+)
+"""What people's answers come to, one row per document."""

@@ -66,16 +66,19 @@ class _Decided:
     jaccard_R: NDArray[np.float64]
 
 
-def cluster(job: Job, roster: Roster, run_near: Callable[[int], None]) -> Clustering:
+def cluster(
+    job: Job, roster: Roster, run_near: Callable[[int], None], *, apart: frozenset[tuple[bytes, bytes]] = frozenset()
+) -> Clustering:
     """Returns what deduplication does to every document, and publishes `links/`.
 
     Args:
         job: the job.
         roster: all documents.
         run_near: runs the near-duplicate graphs for that many ranks; they leave `work/links/`.
+        apart: pairs of documents that people found to be different: near links between them do not count.
     """
     ranked = rank_documents(job, roster)
-    links = _links(job, roster, ranked, run_near)
+    links = _links(job, roster, ranked, run_near, apart)
     reach("in_survivors")
     decided = _decided(ranked, links, _survivors(job, roster, ranked, links))
     num_links = _write_links(job, roster, ranked, decided)
@@ -83,7 +86,13 @@ def cluster(job: Job, roster: Roster, run_near: Callable[[int], None]) -> Cluste
     return _by_row(roster, ranked.rows_R, decided, similarity_R, num_links=num_links)
 
 
-def _links(job: Job, roster: Roster, ranked: Ranked, run_near: Callable[[int], None]) -> _Links:
+def _links(
+    job: Job,
+    roster: Roster,
+    ranked: Ranked,
+    run_near: Callable[[int], None],
+    apart: frozenset[tuple[bytes, bytes]],
+) -> _Links:
     exact = ranked.exact
     codes = np.array([LINK_KINDS.index(kind) for kind in ranked.kinds] or [NO_LINK], dtype=np.uint8)
     equal = np.array([EQUAL.get(kind, np.nan) for kind in ranked.kinds] or [np.nan])
@@ -94,7 +103,9 @@ def _links(job: Job, roster: Roster, ranked: Ranked, run_near: Callable[[int], N
     _prepare_near(job, roster, ranked)
     run_near(ranked.rows_R.size)
     near_later, near_earlier, near_jaccard = collected_links(job.store)
-    allowed = _may_be_linked(ranked, near_later, near_earlier)
+    allowed = _may_be_linked(ranked, near_later, near_earlier) & ~_apart(
+        roster, ranked, apart, near_later, near_earlier
+    )
     weak = is_borderline(near_jaccard, min_jaccard=near.min_jaccard, review_within=near.review_within)
     return _Links(
         later_L=np.concatenate((later, near_later[allowed].astype(np.int32))),
@@ -123,6 +134,26 @@ def _may_be_linked(ranked: Ranked, later: NDArray[np.uint32], earlier: NDArray[n
     if ranked.scope_R.size:
         allowed &= ranked.scope_R[later] == ranked.scope_R[earlier]
     return allowed
+
+
+def _apart(
+    roster: Roster,
+    ranked: Ranked,
+    apart: frozenset[tuple[bytes, bytes]],
+    later: NDArray[np.uint32],
+    earlier: NDArray[np.uint32],
+) -> NDArray[np.bool_]:
+    """Returns whether people found the two documents of a pair to be different."""
+    if not apart:
+        return np.zeros(later.size, dtype=bool)
+    ids_R = roster.ids_N[ranked.rows_R]
+    both = apart | {(other, one) for one, other in apart}
+    named = np.isin(ids_R, np.array(sorted({one for one, _ in both}), dtype="S16"))
+    maybe = np.flatnonzero(named[later] & named[earlier])
+    found = np.zeros(later.size, dtype=bool)
+    ends = zip(ids_R[later[maybe]].tolist(), ids_R[earlier[maybe]].tolist(), strict=True)
+    found[maybe] = [(one.ljust(16, b"\x00"), other.ljust(16, b"\x00")) in both for one, other in ends]
+    return found
 
 
 def _survivors(job: Job, roster: Roster, ranked: Ranked, links: _Links) -> Survivors:

@@ -37,7 +37,7 @@ ORDER BY ALL LIMIT 5
 INPUT_COUNTS = """
 WITH accounted AS (
     SELECT source, path, sum(count) AS documents FROM accounts WHERE kind = 'document' GROUP BY ALL),
-written AS (SELECT source, path, count(*) AS documents FROM measured GROUP BY ALL)
+written AS (SELECT source, path, count(*) AS documents FROM measured WHERE parent_id IS NULL GROUP BY ALL)
 SELECT coalesce(a.source, w.source) AS source, coalesce(a.path, w.path) AS path,
        coalesce(a.documents, 0) || ' documents accounted for, ' || coalesce(w.documents, 0) || ' measured' AS finding
 FROM accounted a FULL JOIN written w USING (source, path)

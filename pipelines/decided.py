@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from curation.review.selection import Selection
 from pipelines.asking import audited, choose_questions
 from pipelines.clustering import Clustering, cluster
@@ -16,12 +19,20 @@ from pipelines.splitting import split_documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Pairs of documents that people found to be different, and ids (S16) of those that were asked about at random."""
+
+    different: frozenset[tuple[bytes, bytes]]
+    audited: NDArray[np.bytes_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
     """All documents of a run, what links did to them, and whom to ask about."""
 
     roster: Roster
     clustering: Clustering
-    asked: Selection
+    asked: Selection | None
 
 
 def decide_documents(
@@ -30,6 +41,7 @@ def decide_documents(
     progress: Progress,
     *,
     beside_links: Callable[[Job, Roster], None] | None = None,
+    people: People | None = None,
 ) -> Decided:
     """Publishes `links/` and `decisions/`.
 
@@ -38,6 +50,7 @@ def decide_documents(
         parts: of the run; their verdicts are there.
         progress: told about linking.
         beside_links: called when near links are found and `work/` still holds all that they were found from.
+        people: what they found, in a run that is decided once more; nobody is asked again then.
     """
     roster, near = load_roster(job.store, parts), job.spec.dedup.near
 
@@ -47,11 +60,12 @@ def decide_documents(
             beside_links(job, roster)
 
     progress.start("link", Keys.of(near, roster.num_documents).num_keys if near else 1, "keys")
-    clustering = cluster(job, roster, run_near)
+    clustering = cluster(job, roster, run_near, apart=people.different if people else frozenset())
     progress.finish(f"{clustering.num_links} links")
     state = final_states(roster, clustering)
     split = split_documents(job.store, job.spec, roster, clustering, state)
-    asked = choose_questions(job, roster, clustering, state)
-    outcome = Outcomes(state_N=state, split_N=split, audit_N=audited(asked, roster.num_documents))
+    asked = None if people else choose_questions(job, roster, clustering, state)
+    audit = audited(asked, roster.num_documents) if asked else np.isin(roster.ids_N, people.audited if people else [])
+    outcome = Outcomes(state_N=state, split_N=split, audit_N=audit)
     write_decisions(job, roster, clustering, outcome)
     return Decided(roster=roster, clustering=clustering, asked=asked)

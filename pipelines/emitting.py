@@ -1,5 +1,7 @@
 """The stage `emit`: kept documents to a token store, and from it an export of training shards."""
 
+from collections.abc import Mapping
+
 from curation.identity import fingerprint
 from pipelines.measuring import Job
 from pipelines.parts import read_batches
@@ -17,8 +19,22 @@ def tokenize_part(job: Job, part: str, tokenizer: PinnedTokenizer) -> None:
     encode_part(documents, tokenizer, store=job.store, part=part)
 
 
-def export_run(job: Job, parts: tuple[str, ...], tokenizer: PinnedTokenizer) -> Export:
+def export_run(
+    job: Job,
+    parts: tuple[str, ...],
+    tokenizer: PinnedTokenizer,
+    *,
+    parent: str | None = None,
+    earlier: Mapping[bytes, int] | None = None,
+) -> Export:
     """Publishes the export of a run, named by the digest of plan, decisions and order.
+
+    Args:
+        job: the job.
+        parts: of the run, in order.
+        tokenizer: of the job.
+        parent: name of the export that this one replaces.
+        earlier: see `ExportRequest`.
 
     Raises:
         ConservationError: tokens were lost or made up.
@@ -35,6 +51,8 @@ def export_run(job: Job, parts: tuple[str, ...], tokenizer: PinnedTokenizer) -> 
         weights={name: given.weight for name, given in job.spec.inputs.items()},
         domains={name: given.domain for name, given in job.spec.inputs.items() if given.domain},
         provenance={"job": job.spec.job, "run_fingerprint": job.fingerprint},
+        parent=parent,
+        earlier=earlier or {},
     )
     export = export_shards(request)
     check_tokens(job.store, export.folder)

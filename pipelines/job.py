@@ -142,7 +142,8 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     decided = decide_documents(job, driver.plan.parts, driver.progress, beside_links=write_canaries)
     driver.ledger.record("linked", links=decided.clustering.num_links)
     write_pairs(store, decided.roster, decided.clustering)
-    write_questions(job, decided.roster, decided.clustering, decided.asked)
+    if decided.asked is not None:
+        write_questions(job, decided.roster, decided.clustering, decided.asked)
     hot_buckets = decided.clustering.hot_buckets
     del decided  # the next stages have no use for whole-run arrays
     release_unused()
@@ -159,7 +160,7 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     store.remove("work")
     counts = count_documents(store, export)
     reach("before_manifest")
-    write_manifest(job, driver.plan, counts, hot_buckets=hot_buckets, export=export)
+    write_manifest(job, counts, hot_buckets=hot_buckets, export=export)
     if job.stores_text:  # else the run is gone before anybody could read it
         write_report(store.uri)
     return counts

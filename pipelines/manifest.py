@@ -7,7 +7,7 @@ from importlib import metadata
 
 from curation.errors import VerifyError
 from pipelines.measuring import Job, plan_of
-from pipelines.run_plan import RunPlan, decisive_settings
+from pipelines.run_plan import decisive_settings
 from pipelines.rundir import open_run
 from pipelines.shards import Export
 from pipelines.store import Store
@@ -15,7 +15,7 @@ from pipelines.store import Store
 FORMAT_VERSION = "1.0"
 FOLDERS = (
     "inputs", "measured", "signatures", "dead_letter", "accounts", "verdicts",
-    "links", "canaries", "decisions", "documents", "review", "tasks", "tokens", "exports",
+    "links", "canaries", "decisions", "documents", "review", "rulings", "tasks", "tokens", "exports",
 )  # fmt: skip
 NAME = "manifest.json"
 POINTER = "exports/latest"
@@ -64,14 +64,25 @@ def count_documents(store: Store, export: Export | None) -> dict[str, int]:
     return counts | {f"export_{name}": int(value) for name, value in sorted(totals.items())}
 
 
-def write_manifest(job: Job, plan: RunPlan, counts: dict[str, int], *, hot_buckets: int, export: Export | None) -> None:
-    """Digests every published file and publishes the manifest; the run is finished by this."""
+def write_manifest(
+    job: Job, counts: dict[str, int], *, hot_buckets: int, export: Export | None, parent: str | None = None
+) -> None:
+    """Digests every published file and publishes the manifest; the run is finished by this.
+
+    Args:
+        job: the job.
+        counts: from `count_documents`.
+        hot_buckets: buckets with more documents than are compared.
+        export: of the run, if it has one.
+        parent: fingerprint of the run that people's answers decided once more.
+    """
     names = [name for folder in FOLDERS for name in job.store.names(folder)]
     written = [job.store.digest(name) for name in sorted([*names, "spec.yaml"])]
     content = {
         "format_version": FORMAT_VERSION,
         "job": job.spec.job,
-        "fingerprint": plan.fingerprint,
+        "fingerprint": job.fingerprint,
+        "parent": parent,
         "version": metadata.version("gristmill"),
         "plan": plan_of(job.spec).configuration(),
         "settings": decisive_settings(job.spec),

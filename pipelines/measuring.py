@@ -83,15 +83,18 @@ def measure_unit(job: Job, unit: WorkUnit, part: str, *, read: Reader = read_uni
     if job.store.exists(f"accounts/{part}.parquet"):
         return
     accounts = Accounts(source=unit.source)
-    schema = measured_schema(job.spec)
-    with Spool(SIGNATURES) as signatures:
-        with job.store.publish(shingles_file(part)) as shingles:
-            documents = documents_of(job.spec, unit, accounts, read=read)
-            batches = _measured(job, documents, _Signatures(table=signatures, shingles=shingles))
-            write_part(job.store, f"measured/{part}.parquet", schema, batches)
-        write_part(job.store, f"signatures/{part}.parquet", SIGNATURES, signatures.batches())
+    write_measured(job, part, documents_of(job.spec, unit, accounts, read=read))
     write_part(job.store, f"dead_letter/{part}.parquet", DEAD_LETTER, accounts.dead_letter_table().to_batches())
     write_part(job.store, f"accounts/{part}.parquet", ACCOUNT, accounts.accounts_table().to_batches())
+
+
+def write_measured(job: Job, part: str, documents: Iterator[pa.RecordBatch]) -> None:
+    """Writes `measured/` and `signatures/` of one part from batches of DOCUMENT (idempotent)."""
+    with Spool(SIGNATURES) as signatures:
+        with job.store.publish(shingles_file(part)) as shingles:
+            batches = _measured(job, documents, _Signatures(table=signatures, shingles=shingles))
+            write_part(job.store, f"measured/{part}.parquet", measured_schema(job.spec), batches)
+        write_part(job.store, f"signatures/{part}.parquet", SIGNATURES, signatures.batches())
 
 
 def shingles_file(part: str) -> str:

@@ -26,6 +26,7 @@ from curation.schema import (
     DECISIONS,
     DOCUMENT,
     LINKS,
+    PEOPLE_DECISIONS,
     PROVENANCE,
     REVIEW_TASKS,
     SIGNATURES,
@@ -60,6 +61,7 @@ TABLES: Mapping[str, tuple[str, pa.Schema]] = {
     "documents": ("documents", pa.schema([*DOCUMENT, DECISIONS.field("cluster_id"), DECISIONS.field("split")])),
     "review": ("review", pa.schema([*PROVENANCE, pa.field("text", pa.string()), *_REVIEW])),
     "tasks": ("tasks", REVIEW_TASKS),
+    "people": ("people", PEOPLE_DECISIONS),
     "tokens": ("tokens", TOKENS),
 }
 """Table name -> (folder, columns that an empty folder has)."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.curriculum.keys import draws
@@ -31,6 +32,10 @@ from pipelines.token_store import TokenStore, load_token_store
 from pipelines.tokenize import PinnedTokenizer
 
 NAME_DIGITS = 16
+ACCEPTED = "accepted"
+"""Begin of the names of stages that people's answers added."""
+
+Int64Array = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +44,8 @@ class ExportRequest:
 
     `parts` in the order of the run's work units; `weights` and `domains` by source (absent: 1, none); `fingerprint` is
     that of plan and decisions; `provenance` is any JSON object that the manifest should carry; `parent` names the
-    export that this one replaces.
+    export that this one replaces. `earlier` says in which generation each document of the parent is (0: its first
+    stages): they keep their rows, and all others become a further stage; empty: one order for all.
     """
 
     store: Store
@@ -52,6 +58,7 @@ class ExportRequest:
     domains: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, object] = field(default_factory=dict)
     parent: str | None = None
+    earlier: Mapping[bytes, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,27 +141,29 @@ def _layout(request: ExportRequest) -> Layout:
 
 
 def _arrange(tokens: TokenStore, request: ExportRequest, *, is_validation: bool) -> Side:
-    """Orders and packs one side of the split; validation is in random order, each document once."""
+    """Orders and packs one side of the split, generation by generation; validation is in random order, each once."""
     rows_D = np.flatnonzero(tokens.is_validation_N == is_validation)
-    order = _order(tokens, request, rows_D, is_validation=is_validation)
-    difficulty, quality = (_spread(scale, rows_D, tokens) for scale in (order.difficulty, order.quality))
+    difficulty, quality = _no_scale(tokens), _no_scale(tokens)
     stages: list[StageRows] = []
-    first_row = 0
-    for stage in order.stages:
-        document_E = rows_D[stage.document_E]
-        key_E = None if stage.is_sorted else draws(tokens.ids.take(document_E), seed=request.seed, purpose="rows")
-        packing = pack(tokens.num_tokens_N[document_E], sequence_length=request.shards.sequence_length, key_E=key_E)
-        stages.append(
-            StageRows(
-                stage=stage,
-                packing=packing,
-                document_E=document_E,
-                difficulty_N=difficulty.value_N,
-                quality_N=quality.value_N,
-                first_row=first_row,
+    for generation, rows in enumerate(_generations(tokens, request.earlier, rows_D)):
+        order = _order(tokens, request, rows, is_random=is_validation or generation > 0, is_validation=is_validation)
+        _spread(order.difficulty, rows, difficulty)
+        _spread(order.quality, rows, quality)
+        for stage in order.stages:
+            document_E = rows[stage.document_E]
+            key_E = None if stage.is_sorted else draws(tokens.ids.take(document_E), seed=request.seed, purpose="rows")
+            packing = pack(tokens.num_tokens_N[document_E], sequence_length=request.shards.sequence_length, key_E=key_E)
+            name = stage.name if generation == 0 else f"{ACCEPTED}-{generation}"
+            stages.append(
+                StageRows(
+                    stage=dataclasses.replace(stage, name=name),
+                    packing=packing,
+                    document_E=document_E,
+                    difficulty_N=difficulty.value_N,
+                    quality_N=quality.value_N,
+                    first_row=stages[-1].first_row + stages[-1].packing.num_rows if stages else 0,
+                )
             )
-        )
-        first_row += packing.num_rows
     return Side(
         stages=tuple(stages),
         difficulty_level_N=difficulty.level_N,
@@ -164,10 +173,20 @@ def _arrange(tokens: TokenStore, request: ExportRequest, *, is_validation: bool)
     )
 
 
-def _order(tokens: TokenStore, request: ExportRequest, rows_D: NDArray[np.int64], *, is_validation: bool) -> Order:
+def _generations(tokens: TokenStore, earlier: Mapping[bytes, int], rows_D: Int64Array) -> list[Int64Array]:
+    """Returns the rows of each generation; those that no earlier export has are the last one."""
+    newest = max(earlier.values(), default=-1) + 1
+    ids = tokens.ids.take(pa.array(rows_D)).to_pylist()
+    generation_D = np.array([earlier.get(doc_id, newest) for doc_id in ids], dtype=np.int64)
+    return [rows_D[generation_D == generation] for generation in range(newest + 1)]
+
+
+def _order(
+    tokens: TokenStore, request: ExportRequest, rows_D: Int64Array, *, is_random: bool, is_validation: bool
+) -> Order:
     shards = request.shards
     documents = _candidates(tokens, request, rows_D, is_validation=is_validation)
-    if shards.order_name == "mixture" and not is_validation:
+    if shards.order_name == "mixture" and not is_random:
         groups = groups_of(
             documents,
             sources=tokens.sources,
@@ -176,7 +195,7 @@ def _order(tokens: TokenStore, request: ExportRequest, rows_D: NDArray[np.int64]
         )
         return mix_documents(documents, shards.mixture, groups, difficulty=shards.scores, seed=request.seed)
     schedule = Schedule(
-        order="random" if is_validation else shards.order_name,
+        order="random" if is_random else shards.order_name,
         difficulty=shards.scores,
         warmup_fraction=shards.warmup_fraction,
         anneal_fraction=shards.anneal_fraction,
@@ -187,9 +206,7 @@ def _order(tokens: TokenStore, request: ExportRequest, rows_D: NDArray[np.int64]
     return order_documents(documents, schedule)
 
 
-def _candidates(
-    tokens: TokenStore, request: ExportRequest, rows_D: NDArray[np.int64], *, is_validation: bool
-) -> Candidates:
+def _candidates(tokens: TokenStore, request: ExportRequest, rows_D: Int64Array, *, is_validation: bool) -> Candidates:
     weight_of = np.array([1.0 if is_validation else request.weights.get(source, 1.0) for source in tokens.sources])
     quality = request.shards.quality
     return Candidates(
@@ -203,11 +220,15 @@ def _candidates(
     )
 
 
-def _spread(scale: Scale, rows_D: NDArray[np.int64], tokens: TokenStore) -> Scale:
-    """Returns a scale of one side's documents as one of all documents of the token store."""
-    value, level = np.full(tokens.num_tokens_N.size, np.nan), np.full(tokens.num_tokens_N.size, NO_LEVEL, np.int8)
-    value[rows_D], level[rows_D] = scale.value_N, scale.level_N
-    return Scale(value_N=value, level_N=level)
+def _no_scale(tokens: TokenStore) -> Scale:
+    """Returns a scale on which no document of the token store is."""
+    size = tokens.num_tokens_N.size
+    return Scale(value_N=np.full(size, np.nan), level_N=np.full(size, NO_LEVEL, np.int8))
+
+
+def _spread(scale: Scale, rows_D: Int64Array, whole: Scale) -> None:
+    """Writes a scale of some documents into one of all documents of the token store."""
+    whole.value_N[rows_D], whole.level_N[rows_D] = scale.value_N, scale.level_N
 
 
 def _correlations(tokens: TokenStore) -> dict[str, object]:

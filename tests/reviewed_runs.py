@@ -2,11 +2,18 @@
 
 import json
 import random
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.schema import PEOPLE_DECISIONS
 from pipelines.job import run_job
 from pipelines.progress import silent
 from pipelines.spec_file import load_spec
+from tests.token_runs import tokenizer
 
 SPEC = """
 job: notes
@@ -51,3 +58,43 @@ def run_notes(folder: Path, *, spec: str = SPEC) -> Path:
     job = load_spec(folder / "job.yaml")
     run_job(job, spec_path=folder / "job.yaml", output=str(run), limit=None, settings=(), progress=silent())
     return run
+
+
+def run_notes_to_shards(folder: Path, *, export: str = "append") -> Path:
+    """Runs the notes up to training rows, with a small tokenizer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tokenizer.json").write_bytes(tokenizer().content)
+    spec = SPEC.replace("overlap_fraction: 0", f"overlap_fraction: 0, export: {export}") + SHARDS
+    return run_notes(folder, spec=spec)
+
+
+def answer(question: Mapping[str, object], decision: str, **changed: object) -> dict[str, object]:
+    """A row of PEOPLE_DECISIONS: what somebody answered to a row of REVIEW_TASKS."""
+    names = ("doc_id", "text_hash", "other_id", "review_key", "kind", "route", "inclusion_probability")
+    number = int(str(question["priority"]))
+    return {
+        **{name: question[name] for name in names},
+        "reviewer": "anna@example.org",
+        "event": "answered",
+        "decision": decision,
+        "issues": [],
+        "spans": [],
+        "config_version": "0" * 12,
+        "task_id": number,
+        "annotation_id": number,
+        "updated_at": datetime(2026, 1, 1, tzinfo=UTC),
+        **changed,
+    }
+
+
+def write_answers(run: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Adds a file of answers to a run."""
+    folder = run / "people"
+    folder.mkdir(exist_ok=True)
+    table = pa.Table.from_pylist([dict(row) for row in rows], PEOPLE_DECISIONS)
+    pq.write_table(table, folder / f"part-{len(list(folder.glob('*.parquet'))):06d}.parquet")
+
+
+def questions(run: Path) -> list[dict[str, object]]:
+    """The questions of a run, in their order."""
+    return pq.read_table(run / "tasks").to_pylist()  # type: ignore[no-any-return]

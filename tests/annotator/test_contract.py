@@ -106,7 +106,7 @@ def test_people_are_asked_in_order_of_priority(asking: Callable[[int], Review]):
 def test_a_push_without_its_ledger_finds_its_tasks_on_the_server(asking: Callable[[int], Review]):
     review = asking(4)
     review.push()
-    for path in (review.run / "ledger" / "review").glob("*.json*"):
+    for path in (review.run / "people" / "ledger").glob("*.json*"):
         path.unlink()
     assert review.push().num_new == 0
     assert len(keys_on_server(review.server, review.project)) == 4
@@ -130,7 +130,7 @@ def test_answers_changes_skips_and_deletions_come_once_each(asking: Callable[[in
     assert rows[0]["lead_time_seconds"] == 4.5
     assert rows[0]["config_version"] == interface_of("document").version
     assert rows[0]["text_hash"] == question(0)["text_hash"]
-    names = sorted(path.name for path in (review.run / "people").iterdir())
+    names = sorted(path.name for path in (review.run / "people").glob("*.parquet"))
     assert names == ["part-000000.parquet", "part-000001.parquet"], "files are added, none is changed"
 
 

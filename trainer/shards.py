@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from curation.curriculum.shard_schema import shard_schema
@@ -70,6 +71,17 @@ class Shards:
         out = np.empty((stop - start, self.manifest.sequence_length + 1), dtype=self.manifest.dtype)
         for file, low, high in self._spans(start, stop):
             file.copy_rows(low, high, out[low - start : high - start])
+        return out
+
+    def gather(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
+        """Returns a copy of any rows, in the order given, as (R, T + 1) token ids; raises as `tokens`."""
+        if rows.size:
+            self._check_range(int(rows.min()), int(rows.max()) + 1)
+        out = np.empty((rows.size, self.manifest.sequence_length + 1), dtype=self.manifest.dtype)
+        file_R = np.searchsorted(self._file_starts, rows, side="right") - 1
+        for number in np.unique(file_R):
+            chosen = np.flatnonzero(file_R == number)
+            out[chosen] = self._files[number].gathered(rows[chosen])
         return out
 
     def rows(self, start: int, stop: int) -> Batch:
@@ -242,6 +254,26 @@ class OpenFile:
             target[low - start : high - start] = data[low - first : high - first]
         if out.dtype.newbyteorder("<") != out.dtype:
             out.byteswap(inplace=True)
+
+    def gathered(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
+        """Returns rows of this file as (R, T + 1), in the order given: one copy by NumPy where there is a map."""
+        width, dtype = self._manifest.row_bytes, np.dtype(self._manifest.dtype).newbyteorder("<")
+        if self.token_map is None:
+            tokens = np.empty((rows.size, width // dtype.itemsize), dtype=self._manifest.dtype)
+            for place, row in enumerate(rows.tolist()):
+                self.copy_rows(row, row + 1, tokens[place : place + 1])
+            return tokens
+        starts, offsets = self._group_places
+        group_R = np.searchsorted(starts, rows, side="right") - 1
+        offset_R = offsets[group_R] + (rows - starts[group_R]) * width
+        copied: NDArray[np.unsignedinteger] = sliding_window_view(self.token_map, width)[offset_R].view(dtype)
+        return copied
+
+    @functools.cached_property
+    def _group_places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Returns the first row of each row group, and where its tokens begin in the file."""
+        groups = self.file.row_groups
+        return np.array([group.row_start for group in groups]), np.array([group.tokens_offset for group in groups])
 
     def columns(self, start: int, stop: int, names: list[str]) -> pa.Table:
         """Returns columns of rows [start, stop) of this file."""

@@ -63,7 +63,16 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         ),
         "compare": Entry(module="whatif", does="Tell what two runs keep otherwise.", example="compare RUN_A RUN_B"),
         "verify": Entry(module="seeing", does="Check checksums and the conservation laws.", example="verify RUN"),
-        "export": Entry(module="seeing", does="Write the kept text to one file.", example="export RUN --to jsonl.zst"),
+        "export": Entry(
+            module="seeing",
+            does="Write the kept text to one file, or training rows in another layout.",
+            example="export RUN --to jsonl.zst",
+        ),
+        "trace": Entry(
+            module="trace",
+            does="List the documents of a training step, or the steps of a document.",
+            example="trace RUN --step 1200 --global-batch 256",
+        ),
     },
     "People": {
         "review": Entry(

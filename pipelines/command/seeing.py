@@ -97,18 +97,35 @@ def why(arguments: tuple[str, ...], as_json: bool) -> None:
 @click.command()
 @run_argument
 @click.option("--to", "kind", type=click.Choice(["parquet", "jsonl.zst"]), default="parquet", show_default=True)
-@click.option("--output", "-o", metavar="FILE", help="Default: documents.<kind> in the working directory.")
+@click.option("--layout", type=click.Choice(["list", "npy", "megatron", "mds"]), help="Training rows instead of text.")
+@click.option("--output", "-o", metavar="FILE", help="Default: documents.<kind> or shards-<layout> here.")
 @click.option("--where", metavar="SQL", help="Only documents for which this DuckDB expression holds.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
-def export(*, run: str | None, kind: str, output: str | None, where: str | None, force: bool, as_json: bool) -> None:
+def export(
+    *,
+    run: str | None,
+    kind: str,
+    layout: str | None,
+    output: str | None,
+    where: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Writes the kept text of a RUN, with its provenance and signals, to one file.
+
+    With --layout instead: the training rows of its newest export, in order, into a new folder for another trainer.
 
     Example: gristmill export --to jsonl.zst --where "license = 'CC-BY-4.0'"
     """
     from pipelines.export_text import export_text  # noqa: PLC0415
     from pipelines.rundir import open_run  # noqa: PLC0415
 
+    if layout is not None:
+        if where is not None or force:
+            raise click.UsageError("expected --layout without --where and --force: it copies an export as it is")
+        _export_rows(chosen_run(run), layout, Path(output or f"shards-{layout}"), as_json=as_json)
+        return
     target = output or f"documents.{kind}"
     if Path(target).exists() and not force:
         raise SpecError(f"{target}: exists already; choose another name with -o, or --force")
@@ -117,3 +134,15 @@ def export(*, run: str | None, kind: str, output: str | None, where: str | None,
         show_json({"file": target, "documents": count})
     else:
         say(f"{target}: {count:,} documents")
+
+
+def _export_rows(run: str, layout: str, target: Path, *, as_json: bool) -> None:
+    from pipelines.exported import open_export  # noqa: PLC0415
+    from pipelines.layouts import write_layout  # noqa: PLC0415
+
+    count = write_layout(open_export(run), layout, target)
+    what = "documents" if layout == "megatron" else "rows"
+    if as_json:
+        show_json({"folder": str(target), what: count})
+    else:
+        say(f"{target}: {count:,} {what}")

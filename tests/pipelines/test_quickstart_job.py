@@ -1,10 +1,12 @@
 """The quickstart's sample shows what it should: languages, copies, broken files, each gate at work."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 import gristmill
+from pipelines.command.main import main
 from pipelines.rundir import Run
 from pipelines.training_text import train_on_run
 
@@ -91,6 +93,30 @@ def test_the_shards_hold_both_stages_and_a_held_out_split(run: Run):
     stages = set(shards.columns(0, len(shards), ["stage"])["stage"].to_pylist())
     assert stages == {"warmup", "random"}
     assert rows(run, "SELECT count(*) > 0 FROM decisions WHERE split = 'validation'") == [(True,)]
+
+
+@pytest.mark.slow
+def test_a_step_is_traced_to_its_documents_and_a_document_back_to_its_steps(
+    run: Run, capfd: pytest.CaptureFixture[str]
+):
+    batch = ["--global-batch", "2"]
+    assert main(["trace", run.store.uri, "--step", "1", *batch, "--json"]) == 0
+    pieces = json.loads(capfd.readouterr().out)
+    assert {piece["row"] for piece in pieces} == {2, 3}
+    assert main(["trace", run.store.uri, "--doc", pieces[0]["doc_id"], *batch, "--json"]) == 0
+    assert pieces[0] | {"step": 1} in json.loads(capfd.readouterr().out)
+    assert main(["trace", run.store.uri, "--step", "1", *batch]) == 0
+    assert capfd.readouterr().out.startswith("row  stage   doc_id")
+    assert main(["trace", run.store.uri, "--doc", "nobody", *batch]) == 2
+    assert capfd.readouterr().err.endswith(f"expected a document of {run.store.uri}, found none called 'nobody'\n")
+
+
+@pytest.mark.slow
+def test_training_rows_are_copied_for_other_trainers(run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    target = str(tmp_path / "copy")
+    assert main(["export", run.store.uri, "--layout", "npy", "-o", target, "--json"]) == 0
+    assert json.loads(capfd.readouterr().out) == {"folder": target, "rows": len(gristmill.open_shards(run.store.uri))}
+    assert main(["export", run.store.uri, "--layout", "npy", "--force"]) == 2
 
 
 @pytest.mark.slow

@@ -72,6 +72,15 @@ def test_any_range_of_rows_is_that_slice_of_all_rows(exported: Path):
         shards.tokens(0, len(shards) + 1)
 
 
+def test_rows_are_gathered_in_any_order_and_more_than_once(exported: Path):
+    shards = open_shards(exported)
+    rows = np.array([len(shards) - 1, 0, 70, 3, 3, 16])
+    assert np.array_equal(shards.gather(rows), shards.tokens(0, len(shards))[rows])
+    assert shards.gather(rows[:0]).shape == (0, 33)
+    with pytest.raises(IndexError, match="expected rows within"):
+        shards.gather(np.array([-1]))
+
+
 def test_a_rows_tokens_decode_to_the_texts_behind_it(exported: Path):
     shards = open_shards(exported)
     by_id = {
@@ -172,6 +181,9 @@ def test_a_file_rewritten_by_another_tool_is_read_through_pyarrow_and_that_is_sa
     with pytest.warns(SlowLayoutWarning, match="read through pyarrow, slowly"):
         found = open_shards(copy).tokens(0, 40)
     assert np.array_equal(found, expected)
+    with pytest.warns(SlowLayoutWarning):
+        gathered = open_shards(copy).gather(np.arange(40)[::-1])
+    assert np.array_equal(gathered, expected[::-1])
 
 
 def test_the_sources_of_a_batch_are_those_of_its_pieces(exported: Path):

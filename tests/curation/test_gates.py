@@ -5,6 +5,7 @@ from curation.errors import SchemaError, SpecError
 from curation.quality.gates import Gate, Rule, When
 from curation.quality.presets import preset_rules
 from curation.routing import GatesOfSource, judge
+from pipelines.report.rules import condition
 
 
 def documents(values, languages=None, source="web"):
@@ -111,3 +112,19 @@ def test_gopher_presets_hold_the_published_numbers():
     assert bounds["mean_word_length"] == (3, 10)
     assert [bounds[f"dup_{n}gram_char_fraction"][1] for n in range(5, 11)] == [0.15, 0.14, 0.13, 0.12, 0.11, 0.10]
     assert [bounds[f"top_{n}gram_char_fraction"][1] for n in (2, 3, 4)] == [0.20, 0.18, 0.16]
+
+
+def test_a_text_that_must_be_absent_fails_and_is_quoted_and_null_passes():
+    batch = pa.record_batch({"signal.entry": pa.array(["bad.com", None, ""], pa.string())})
+    gate = Gate(name="g", rules=(Rule(signal="entry", absent=True),))
+    found = gate(batch)["verdict.g"].to_pylist()
+    quoted = {"rule": "entry", "value": None, "threshold": None, "action": "drop"}
+    assert found == [[quoted | {"found": "bad.com"}], [], [quoted | {"found": ""}]]
+    assert condition(gate.rules[0]) == "none"
+
+
+@pytest.mark.parametrize("wrong", [{"max": 1.0}, {"one_of": ("a",)}])
+def test_absent_is_a_bound_of_its_own(wrong):
+    with pytest.raises(SpecError) as error:
+        Rule(signal="entry", absent=True, **wrong).check()
+    assert str(error.value) == "rule 'entry': expected min and/or max, or one_of, or absent; give one kind of bound"

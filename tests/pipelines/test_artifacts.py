@@ -16,6 +16,7 @@ from pipelines.progress import silent
 from pipelines.run_plan import plan_run
 from pipelines.rundir import open_run
 from pipelines.spec_file import load_spec
+from pipelines.spec_paths import moved
 from tests.https_server import serving
 
 MODEL = PACKAGED_MODEL.read_bytes()
@@ -174,3 +175,15 @@ def test_categories_without_a_folder_are_refused(tmp_path):
     assert str(error.value) == (
         "job.yaml:6:13: url_lists.categories: expected `ut1` beside it, the folder that the categories are in, found none"
     )
+
+
+def test_a_spec_that_is_written_elsewhere_finds_its_lists_again(tmp_path):
+    spec = load_spec(lists_in(tmp_path))
+    (tmp_path / "deep" / "down").mkdir(parents=True)
+    elsewhere = moved(spec, root=tmp_path, folder=tmp_path / "deep" / "down")
+    assert elsewhere.url_lists.ut1 == "../../blacklists"
+    assert elsewhere.url_lists.hosts == ("../../hosts.txt",)
+    found = plan_run(elsewhere, root=tmp_path / "deep" / "down")
+    assert [artifact.place for artifact in found.artifacts] == [
+        artifact.place for artifact in plan_run(spec, root=tmp_path).artifacts
+    ]

@@ -47,13 +47,13 @@ class LabelStudio:
         ids = [_int(row["id"]) for row in _rows(rows) if row.get("title") == title]
         return min(ids, default=None)
 
-    def create_project(self, title: str, *, interface: str, model_version: str, num_reviewers: int) -> int:
+    def create_project(self, title: str, *, interface: str, model_version: str) -> int:
         """Returns a new project, or the one of that title, which a try whose answer was lost may have made."""
         body = {
             "title": title,
             "label_config": interface,
             "sampling": "Sequential sampling",
-            "maximum_annotations": num_reviewers,
+            "maximum_annotations": 1,
             "model_version": model_version,
             "show_collab_predictions": True,
         }
@@ -130,6 +130,10 @@ class LabelStudio:
         answer = _json(self._repeat("GET", "/api/users/"))
         return {_int(row["id"]): str(row["email"]) for row in _rows(answer)}
 
+    def ask_several(self, task: int, num_reviewers: int) -> None:
+        """Lets so many people answer a task; the overlap of an imported task is ignored, so it is set afterwards."""
+        self._repeat("PATCH", f"/api/tasks/{task}/", body={"overlap": num_reviewers})
+
     def delete_task(self, task: int) -> None:
         """Deletes a task and its annotations; one that is gone already is no error."""
         self._repeat("DELETE", f"/api/tasks/{task}", may_be_gone=True)
@@ -159,12 +163,18 @@ class LabelStudio:
         return _rows(found.get("tasks", []))
 
     def _repeat(
-        self, method: str, path: str, *, query: tuple[tuple[str, str], ...] = (), may_be_gone: bool = False
+        self,
+        method: str,
+        path: str,
+        *,
+        query: tuple[tuple[str, str], ...] = (),
+        body: object = None,
+        may_be_gone: bool = False,
     ) -> Response:
         """Asks again, later and later, while the server is down, breaks off or says that it is busy."""
         for seconds in (*WAITS_SECONDS, None):
             try:
-                answer = self.transport.send(Request(method=method, path=path, query=query))
+                answer = self.transport.send(Request(method=method, path=path, query=query, body=_bytes(body)))
                 if answer.status not in BUSY or seconds is None:
                     return _checked(method, path, answer, may_be_gone=may_be_gone)
             except Unanswered:
@@ -175,12 +185,14 @@ class LabelStudio:
         raise AssertionError("the last try returns or raises")
 
     def _once(self, method: str, path: str, *, body: object, query: tuple[tuple[str, str], ...] = ()) -> Response:
-        answer = self.transport.send(
-            Request(method=method, path=path, query=query, body=json.dumps(body, ensure_ascii=True).encode())
-        )
+        answer = self.transport.send(Request(method=method, path=path, query=query, body=_bytes(body)))
         if answer.status in BUSY:
             raise Unanswered(f"{method} {path}: answered {answer.status}")
         return _checked(method, path, answer)
+
+
+def _bytes(body: object) -> bytes | None:
+    return None if body is None else json.dumps(body, ensure_ascii=True).encode()
 
 
 def _filters(item: Json, *, ordering: str | None = None) -> str:

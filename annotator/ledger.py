@@ -1,8 +1,9 @@
 """Our own record of which tasks are in which project, kept in the run: read before the server is asked anything.
 
 A journal of lines, each written and synced before what follows it: `intend` names keys that are about to be sent,
-`known` the task ids that came back. Keys that were intended and are not known may or may not be on the server: a
-push asks it, and only for those. A line that a killed process left half written is dropped.
+`known` the task ids that came back, `shared` a task that several people may answer. Keys that were intended and are
+not known may or may not be on the server: a push asks it, and only for those. A line that a killed process left half
+written is dropped.
 """
 
 import contextlib
@@ -38,6 +39,7 @@ class Ledger:
     kind: str
     known: dict[str, int] = field(default_factory=dict)
     intended: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
 
     @property
     def unsure(self) -> list[str]:
@@ -53,6 +55,11 @@ class Ledger:
         """Notes which tasks there are."""
         self._append({"known": dict(ids)})
         self.known.update(ids)
+
+    def share(self, key: str) -> None:
+        """Notes that several people may answer a task."""
+        self._append({"shared": key})
+        self.shared.add(key)
 
     def _append(self, entry: Mapping[str, object]) -> None:
         with _journal(self.folder, self.kind).open("ab") as file:
@@ -77,6 +84,7 @@ def open_ledger(run: Path, kind: str) -> Ledger:
         entry = json.loads(line)
         ledger.intended.update(entry.get("intend", ()))
         ledger.known.update(entry.get("known", {}))
+        ledger.shared.update([entry["shared"]] if "shared" in entry else [])
     return ledger
 
 

@@ -97,6 +97,7 @@ def _push_kind(target: _Target, kind: str, tasks: pa.Table) -> Pushed:
         unsure |= _send(target, project.project, ledger, batch)
     if unsure:
         _remove_copies(server, project.project, ledger, sorted(unsure))
+    _share(server, ledger, tasks)
     return Pushed(
         kind=kind,
         project=project.project,
@@ -133,7 +134,6 @@ def _project(target: _Target, kind: str, tasks: pa.Table) -> Project:
         title,
         interface=interface.xml,
         model_version=MODEL_VERSION,
-        num_reviewers=max(tasks["num_reviewers"].to_pylist()),
     )
     project = Project(url=url, project=number, title=title, config_version=interface.version)
     save_project(run, kind, project)
@@ -175,6 +175,15 @@ def _send(target: _Target, project: int, ledger: Ledger, batch: pa.Table) -> set
         target.reached("after_import")
         ledger.learn(dict(zip(left, ids, strict=True)))
     return unsure
+
+
+def _share(server: LabelStudio, ledger: Ledger, tasks: pa.Table) -> None:
+    """Lets several people answer the questions that ask for it, and notes each."""
+    wanted = tasks.filter(pc.greater(tasks["num_reviewers"], 1))
+    for key, count in zip(wanted["review_key"].to_pylist(), wanted["num_reviewers"].to_pylist(), strict=True):
+        if key not in ledger.shared:
+            server.ask_several(ledger.known[key], count)
+            ledger.share(key)
 
 
 def _recover(server: LabelStudio, project: int, ledger: Ledger, keys: Sequence[str]) -> None:

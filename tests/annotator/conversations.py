@@ -40,6 +40,12 @@ def keys_on_server(server: LabelStudio, project: int) -> list[str]:
     return [task["data"]["review_key"] for task in json.loads(answer.body)["tasks"]]
 
 
+def overlap(server: LabelStudio, task: int) -> int:
+    """How many people a task is for."""
+    answer = server.transport.send(Request(method="GET", path=f"/api/tasks/{task}/"))
+    return int(json.loads(answer.body)["overlap"])
+
+
 def next_key(server: LabelStudio, project: int) -> str:
     """The review key of the task that the next reviewer is shown."""
     answer = server.transport.send(Request(method="GET", path=f"/api/projects/{project}/next"))

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.annotator.conversations import (
     delete_project,
     keys_on_server,
     next_key,
+    overlap,
     take_back,
 )
 from tests.annotator.made_tasks import question, run_with_questions
@@ -101,6 +103,17 @@ def test_people_are_asked_in_order_of_priority(asking: Callable[[int], Review]):
     review = asking(3)
     review.push()
     assert next_key(review.server, review.project) == question(0)["review_key"]
+
+
+def test_several_people_may_answer_the_questions_that_ask_for_it_and_no_others(asking: Callable[[int], Review]):
+    review = asking(3)
+    shutil.rmtree(review.run)
+    run_with_questions(review.run, [question(number, num_reviewers=2 if number == 1 else 1) for number in range(3)])
+    spoiled = review.spoiled("PATCH", "/", "down")
+    review.push()
+    review.push()
+    assert [overlap(review.server, review.task(number)) for number in range(3)] == [1, 2, 1]
+    assert spoiled.hits == 2, "once in vain, once; a second push knows it"
 
 
 def test_a_push_without_its_ledger_finds_its_tasks_on_the_server(asking: Callable[[int], Review]):

@@ -1,0 +1,124 @@
+"""The whole loop: a run asks, a real Label Studio shows, people answer, the run is decided anew."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from annotator.label_studio import LabelStudio
+from annotator.ledger import open_ledger, project_of
+from annotator.pull import answers_of, pull
+from annotator.push import push
+from annotator.server import Started
+from annotator.transport import Http, Request
+from pipelines.progress import silent
+from pipelines.resuming import resume_run
+from pipelines.rundir import Run, open_run
+from tests.annotator.conversations import annotate, change, take_back
+from tests.reviewed_runs import questions, run_notes_to_shards
+
+pytestmark = [pytest.mark.labelstudio, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def asked(started: Started, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run whose questions are on the server."""
+    run = run_notes_to_shards(tmp_path_factory.mktemp("loop"))
+    server = client(started)
+    push(run, server, url=started.server.url)
+    return run
+
+
+def client(started: Started) -> LabelStudio:
+    return LabelStudio(transport=Http(url=started.server.url, token=started.credentials.token))
+
+
+def second_reviewer(server: LabelStudio) -> int:
+    body = json.dumps({"email": "ben@example.org", "username": "ben", "password": "not used anywhere"}).encode()
+    answer = server.transport.send(Request(method="POST", path="/api/users/", body=body))
+    assert answer.status == 201, answer.body
+    return int(json.loads(answer.body)["id"])
+
+
+def exported(run: Run) -> set[bytes]:
+    folder = run.store.local_path(f"exports/{run.latest_export}")
+    return {row[0] for row in duckdb.sql(f"SELECT DISTINCT doc_id FROM '{folder}/**/order.parquet'").fetchall()}
+
+
+def test_the_new_export_holds_exactly_what_two_reviewers_accepted(asked: Path, started: Started):
+    server, before = client(started), exported(open_run(asked))
+    ben = second_reviewer(server)
+    known = open_ledger(asked, "document").known
+    doubt = [row for row in questions(asked) if row["route"] == "doubt" and row["kind"] == "document"]
+    tasks = [known[str(row["review_key"])] for row in doubt]
+    annotate(server, tasks[0], "keep")
+    annotate(server, tasks[1], "keep", completed_by=ben)
+    changed = annotate(server, tasks[2], "keep")
+    taken_back = annotate(server, tasks[3], "keep", completed_by=ben)
+    annotate(server, tasks[4], None)
+    annotate(server, tasks[5], "drop")
+    annotate(server, tasks[6], "keep")
+    annotate(server, tasks[6], "drop", completed_by=ben)
+    pull(asked, server, url=started.server.url)
+    change(server, changed, "drop")
+    take_back(server, taken_back)
+    pull(asked, server, url=started.server.url)
+    assert {row["reviewer"] for row in answers_of(asked).to_pylist()} == {started.credentials.email, "ben@example.org"}
+    result = resume_run(str(asked), progress=silent())
+    accepted = {doubt[0]["doc_id"], doubt[1]["doc_id"]}
+    assert exported(open_run(result.run.uri)) - before == accepted
+    assert before < exported(open_run(result.run.uri))
+    written = [path for path in asked.rglob("*") if path.is_file()]
+    assert not [path for path in written if started.credentials.token.encode() in path.read_bytes()]
+
+
+@pytest.fixture
+def browser() -> Iterator[object]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("chromium and chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,800"):
+        options.add_argument(argument)
+    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    try:
+        yield started
+    finally:
+        started.quit()
+
+
+@pytest.mark.browser
+def test_a_reviewer_decides_with_the_keyboard_alone(asked: Path, started: Started, browser):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    server, found = client(started), project_of(asked, "document")
+    assert found is not None
+    pull(asked, server, url=started.server.url)
+    num_before = answers_of(asked).num_rows
+    wait = WebDriverWait(browser, 60)
+    browser.get(f"{started.server.url}/user/login/")
+    browser.find_element(By.NAME, "email").send_keys(started.credentials.email)
+    browser.find_element(By.NAME, "password").send_keys(started.credentials.password, Keys.ENTER)
+    wait.until(lambda page: "/user/login" not in page.current_url)
+    browser.get(f"{started.server.url}/projects/{found.project}/data?labeling=1")
+    wait.until(lambda page: page.find_elements(By.CSS_SELECTOR, ".dr-dec input"))
+    browser.save_screenshot(str(asked.parent / "document.png"))
+    ActionChains(browser).send_keys("1").perform()
+    wait.until(lambda page: page.find_elements(By.CSS_SELECTOR, ".dr-dec input:checked"))
+    ActionChains(browser).key_down(Keys.CONTROL).send_keys(Keys.ENTER).key_up(Keys.CONTROL).perform()
+
+    def is_answered(_: object) -> bool:
+        return pull(asked, server, url=started.server.url)[0].num_answered > 0
+
+    wait.until(is_answered)
+    row = answers_of(asked).to_pylist()[num_before]
+    assert (row["decision"], row["reviewer"]) == ("keep", started.credentials.email)
+    assert row["lead_time_seconds"] > 0

@@ -43,6 +43,7 @@ bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its
 	@$(BIN)/python infra/benchmarks/dedup_stage.py
 	@$(BIN)/python infra/benchmarks/heuristics.py
 	@$(BIN)/python infra/benchmarks/fasttext_predict.py
+	@$(BIN)/python infra/benchmarks/languages.py
 
 soak: $(VENV)/.dev-stamp ## the tests that take minutes: peak memory at growing inputs, compiled models
 	@bash infra/setup.sh trainer

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from languages_page import page as languages_page
 from scaling_page import page as scaling_page
 
 from pipelines.spec_schema import markdown_reference
@@ -12,7 +13,11 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 def pages() -> dict[Path, str]:
     """Returns each generated page and what it should hold."""
-    return {DOCS / "spec.md": markdown_reference(), DOCS / "scaling.md": scaling_page()}
+    return {
+        DOCS / "spec.md": markdown_reference(),
+        DOCS / "scaling.md": scaling_page(),
+        DOCS / "languages.md": languages_page(),
+    }
 
 
 def main() -> int:

@@ -7,11 +7,9 @@ in many languages (sentences, quotations, Wikipedia paragraphs, declarations of 
 classifier of 100 dimensions and word bigrams in 2 million buckets (800 MB), trained here to tell medical answers from
 quotations, on both. Ours is the step `Language`, or `Classifier.best`, beginning each round with an empty cache; theirs
 is `model.f.predict`, line by line. Both in MB per CPU-second (10^6 bytes of UTF-8), rounds alternating; ratios are
-medians of the rounds' ratios. Also counts, per language of UDHR and Tatoeba, how many texts each tells right.
-Writes infra/benchmarks/results/fasttext_predict.json; exits 1 where a target is missed.
+medians of the rounds' ratios. Writes infra/benchmarks/results/fasttext_predict.json; exits 1 where a target is missed.
 """
 
-import collections
 import gzip
 import json
 import os
@@ -29,7 +27,7 @@ from records import arguments, circumstances, save
 
 from curation.quality.classifier import read_classifier
 from curation.quality.fasttext_model import read_file
-from curation.quality.language import PACKAGED_MODEL, Language, load_model
+from curation.quality.language import PACKAGED_MODEL, Language
 
 ENGLISH = ("standardebooks", "medquad_qa", "nltk_inaugural_genesis_abc")
 MIX = ("udhr", "xquad_wiki", "tatoeba_laser", "fortunes")
@@ -104,21 +102,6 @@ def compare(given: Texts, ours: Callable[[Texts], object], model: fasttext.FastT
     return {"documents": len(given), "bytes": num_bytes, **medians, "rounds": found}
 
 
-def accuracy(name: str, short: dict[str, str], model: fasttext.FastText) -> dict[str, dict[str, int]]:
-    """Returns, by language that the model knows: texts, and how many we and the library tell right."""
-    rows, classifier = documents(name), load_model(None, None)
-    labels = [short.get(row["lang"], row["lang"]) for row in rows]
-    given = [row["text"] for row in rows]
-    found = Language()(pa.record_batch({"text": pa.array(given)}))["signal.language"].to_pylist()
-    theirs = [model.f.predict(line, 1, 0.0, "strict")[0][1].removeprefix("__label__") for line in lines(given)]
-    known = {label.removeprefix("__label__") for label in classifier.names}
-    counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    for label, mine, peer in zip(labels, found, theirs, strict=True):
-        if label in known:
-            counts[label].update(texts=1, gristmill=int(mine == label), fasttext=int(peer == label))
-    return {label: dict(count) for label, count in sorted(counts.items())}
-
-
 def main() -> int:
     """Runs all tasks, writes the result and prints a table."""
     chosen = arguments(__doc__, rounds=5)
@@ -136,7 +119,6 @@ def main() -> int:
     tasks["quality"] = compare(
         given, lambda some: quality.best(array.slice(0, len(some)), count=2), model, chosen.rounds
     )
-    short = {row["lang"]: row["bcp47"].partition("-")[0] for row in documents("udhr")}
     missed = [
         f"{name}: expected at least {target:.0f} times the library, found {tasks[name]['ratio']:.1f}"
         for name, target in TARGETS.items()
@@ -148,7 +130,6 @@ def main() -> int:
         "tasks": tasks,
         "targets": TARGETS,
         "missed": missed,
-        "accuracy": {name: accuracy(name, short, language) for name in ("udhr", "tatoeba_laser")},
     }
     path = save("fasttext_predict", result)
     print(f"{'MB per CPU-second':18} {'gristmill':>10} {'fasttext':>10} {'ratio':>7}")

@@ -42,6 +42,7 @@ bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its
 	@$(BIN)/python infra/benchmarks/against_datatrove.py
 	@$(BIN)/python infra/benchmarks/dedup_stage.py
 	@$(BIN)/python infra/benchmarks/heuristics.py
+	@$(BIN)/python infra/benchmarks/shard_reading.py
 	@$(BIN)/python infra/benchmarks/fasttext_predict.py
 	@$(BIN)/python infra/benchmarks/languages.py
 

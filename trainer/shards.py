@@ -8,6 +8,7 @@ and a resumed run starts at any row at once. What each file says of itself is ch
 
 import bisect
 import functools
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from curation.curriculum.shard_schema import shard_schema
@@ -77,8 +77,10 @@ class Shards:
         """Returns a copy of any rows, in the order given, as (R, T + 1) token ids; raises as `tokens`."""
         if rows.size:
             self._check_range(int(rows.min()), int(rows.max()) + 1)
-        out = np.empty((rows.size, self.manifest.sequence_length + 1), dtype=self.manifest.dtype)
+        if len(self._files) == 1:
+            return self._files[0].gathered(rows)
         file_R = np.searchsorted(self._file_starts, rows, side="right") - 1
+        out = np.empty((rows.size, self.manifest.sequence_length + 1), dtype=self.manifest.dtype)
         for number in np.unique(file_R):
             chosen = np.flatnonzero(file_R == number)
             out[chosen] = self._files[number].gathered(rows[chosen])
@@ -199,7 +201,7 @@ class OpenFile:
     @functools.cached_property
     def token_map(self) -> NDArray[np.uint8] | None:
         """The file as bytes, if the tokens of all its row groups are one plain page each; else None, with a warning."""
-        mapped = np.memmap(self.path, dtype=np.uint8, mode="r")
+        mapped = np.asarray(np.memmap(self.path, dtype=np.uint8, mode="r"))  # slices of a memmap itself are slow
         metadata = self._parquet.metadata
         for index, group in enumerate(self.file.row_groups):
             try:
@@ -247,12 +249,14 @@ class OpenFile:
     def copy_rows(self, start: int, stop: int, out: NDArray[np.unsignedinteger]) -> None:
         """Fills `out` (R, T + 1) with rows [start, stop) of this file; the map may be unaligned, `out` is not."""
         width = self._manifest.row_bytes
-        target = out.view(np.uint8).reshape(out.shape[0], width)
+        target = out.reshape(-1).view(np.uint8)
         for group, low, high in self._groups(start, stop):
             first = self.file.row_groups[group].row_start
-            data = self.token_bytes(group).reshape(-1, width)
-            target[low - start : high - start] = data[low - first : high - first]
-        if out.dtype.newbyteorder("<") != out.dtype:
+            data = self.token_bytes(group)
+            target[(low - start) * width : (high - start) * width] = data[
+                (low - first) * width : (high - first) * width
+            ]
+        if sys.byteorder == "big":
             out.byteswap(inplace=True)
 
     def gathered(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
@@ -266,8 +270,15 @@ class OpenFile:
         starts, offsets = self._group_places
         group_R = np.searchsorted(starts, rows, side="right") - 1
         offset_R = offsets[group_R] + (rows - starts[group_R]) * width
-        copied: NDArray[np.unsignedinteger] = sliding_window_view(self.token_map, width)[offset_R].view(dtype)
+        copied: NDArray[np.unsignedinteger] = self._at_any_byte[offset_R].view(dtype).reshape(rows.size, -1)
         return copied
+
+    @functools.cached_property
+    def _at_any_byte(self) -> NDArray[np.void]:
+        """Returns what a row would be from each byte of the file on: NumPy copies single items fastest."""
+        width = self._manifest.row_bytes
+        assert self.token_map is not None, "asked for with a map only"
+        return np.ndarray((self.token_map.size - width + 1,), f"V{width}", self.token_map, strides=(1,))
 
     @functools.cached_property
     def _group_places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

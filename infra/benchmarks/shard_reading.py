@@ -2,7 +2,7 @@
 
 Usage: python infra/benchmarks/shard_reading.py [--rounds 7] [--megabytes 200]
 
-Random uint16 tokens in rows of 2,048 are exported as shards (built by the exporter), as one raw file, as MDS (by
+Random uint16 tokens in rows of 2,049 are exported as shards (built by the exporter), as one raw file, as MDS (by
 `gristmill export --layout mds`) and as litdata chunks (by its own writer). `sequential` copies all rows in order,
 256 at a time; `random` copies as many rows in a random order, 256 at a time. litdata and streaming, in a venv of their
 own, are asked row by row, as their datasets are made for, without worker processes, in order, for 4,000 rows after 100
@@ -36,7 +36,7 @@ from pipelines.tokenize import load_tokenizer
 from pipelines.tokenizer_training import Training, train_tokenizer
 from trainer.shards import Shards, open_shards
 
-ROW_TOKENS, DOCUMENT_TOKENS, BATCH = 2048, 16_383, 256
+ROW_TOKENS, DOCUMENT_TOKENS, BATCH = 2049, 16_384, 256  # the default sequence_length, and 8 full rows a document
 TARGETS = {"sequential": 0.9, "random": 0.9, "litdata": 10.0, "streaming": 50.0}
 OPEN_SECONDS = 0.1
 MB = 1e6

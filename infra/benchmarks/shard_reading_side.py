@@ -9,7 +9,7 @@ import types
 
 import numpy as np
 
-ROW_TOKENS, ROWS, WARM_UP = 2048, 4000, 100
+ROW_TOKENS, ROWS, WARM_UP = 2049, 4000, 100
 
 
 class Stub:

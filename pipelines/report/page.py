@@ -20,6 +20,7 @@ from pipelines.answers import Failure, failure_text
 from pipelines.questions import spec_of
 from pipelines.report import figures
 from pipelines.report.bias import bias_of
+from pipelines.report.curriculum import curriculum_of
 from pipelines.report.histogram import plots
 from pipelines.report.provenance import provenance_of
 from pipelines.report.recall import recall_of
@@ -125,6 +126,7 @@ def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | No
         "recall": recall_of(run, spec.dedup.near if spec else None),
         "chains": figures.chains(connection),
         "largest": figures.largest_clusters(connection, most=LARGEST_CLUSTERS),
+        "curriculum": curriculum_of(run),
         "dead": figures.reasons(connection, "dead_letter"),
         "dead_files": figures.reasons(connection, "dead_letter", by="path"),
         "skipped": figures.reasons(connection, "skipped"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,8 +18,12 @@ from curation.errors import InputError, SpecError
 from infra.benchmarks.peers import python_of
 from pipelines.exported import Exported, open_export
 from pipelines.layouts import write_layout
+from pipelines.report.curriculum import curriculum_of
+from pipelines.report.page import report_of
 from pipelines.shards import export_shards
 from pipelines.tracing import documents_of_step, steps_of_documents
+from tests.rundirs import Doc
+from tests.rundirs import write_run as write_judged_run
 from tests.token_runs import documents, texts, tokenizer, write_run
 from trainer.shards import open_shards
 
@@ -167,6 +172,23 @@ def test_a_folder_that_exists_is_left_alone_and_a_run_without_export_says_so(exp
         write_layout(exported, "npy", tmp_path)
     with pytest.raises(InputError, match="expected an export of training rows, found none"):
         open_export(str(tmp_path))
+
+
+def test_the_report_shows_stages_padding_and_how_the_scores_agree(tmp_path: Path):
+    run = write_judged_run(tmp_path, [Doc(), Doc(text="another text")])
+    assert curriculum_of(run) is None
+    assert "Training rows" not in report_of(run)
+    request = write_run(tmp_path / "other", BATCHES)
+    export = export_shards(request)
+    shutil.copytree(tmp_path / "other" / "exports", tmp_path / "exports")
+    found = curriculum_of(run)
+    assert found is not None
+    totals = export.manifest["totals"]
+    assert found.stages[0].waste == totals["padding"] / (totals["padding"] + totals["tokens"])
+    assert [name for name, _ in found.agreement] == ["compression_ratio", "length"]
+    page = report_of(run)
+    assert "<h2>Training rows</h2>" in page
+    assert f"{found.agreement[0][1][1]:.2f}</td>" in page
 
 
 def test_the_documents_of_a_step_are_those_of_its_rows_and_steps_go_on_over_epochs(exported: Exported, root: Path):

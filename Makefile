@@ -45,6 +45,7 @@ bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its
 	@$(BIN)/python infra/benchmarks/shard_reading.py
 	@$(BIN)/python infra/benchmarks/fasttext_predict.py
 	@$(BIN)/python infra/benchmarks/languages.py
+	@$(BIN)/python infra/benchmarks/review.py
 
 soak: $(VENV)/.dev-stamp ## the tests that take minutes: peak memory at growing inputs, compiled models
 	@bash infra/setup.sh trainer

@@ -38,6 +38,22 @@ FAILED = pa.struct(
     ]
 )
 
+PII_SPAN = pa.struct(
+    [
+        pa.field("kind", pa.string(), nullable=False),  # one of curation.privacy.kinds.KINDS
+        pa.field("start", pa.int64(), nullable=False),  # byte range in the text that the phase measured
+        pa.field("end", pa.int64(), nullable=False),
+    ]
+)
+
+CONTAMINATION = pa.struct(
+    [
+        pa.field("item", pa.string(), nullable=False),  # "<set>/<id>" of the evaluation set
+        pa.field("num_found", pa.int64(), nullable=False),  # of its grams, those that the document has
+        pa.field("num_grams", pa.int64(), nullable=False),
+    ]
+)
+
 PROVENANCE = pa.schema(
     [
         pa.field("doc_id", type_of_id, nullable=False),

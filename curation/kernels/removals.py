@@ -1,4 +1,4 @@
-"""Byte ranges to be removed from documents, and the text without them."""
+"""Byte ranges to be removed from documents, and the text without them, or with something in their place."""
 
 from typing import NamedTuple
 
@@ -21,8 +21,16 @@ class Removals(NamedTuple):
     """Where each document's ranges begin."""
 
 
-def without(values: Bytes, offsets_N1: Counts, removals: Removals) -> tuple[Bytes, Counts]:
+def without(
+    values: Bytes, offsets_N1: Counts, removals: Removals, placed: tuple[bytes, ...] = ()
+) -> tuple[Bytes, Counts]:
     """Returns (values, offsets_N1) of the documents without the ranges.
+
+    Args:
+        values: UTF-8 of all documents.
+        offsets_N1: int64, where documents begin.
+        removals: what goes.
+        placed: by rule, what stands in place of a range; empty: nothing.
 
     Raises:
         TypeError: another dtype or shape.
@@ -35,11 +43,20 @@ def without(values: Bytes, offsets_N1: Counts, removals: Removals) -> tuple[Byte
     inside = (begin_R >= 0) & (begin_R <= end_R) & (end_R <= np.diff(offsets_N1)[document_R])
     if not inside.all() or np.any(begin_R[1:][follows] < end_R[:-1][follows]):
         raise ValueError("removals: expected ascending ranges inside their documents, found others")
-    removed = np.concatenate([[0], np.cumsum(end_R - begin_R)])
+    removed = np.concatenate([[0], np.cumsum(end_R - begin_R - placed_sizes(removals, placed))])
     shorter_N1 = offsets_N1 - offsets_N1[0] - removed[removals.offsets_N1]
     out = np.empty(int(shorter_N1[-1]), dtype=np.uint8)
-    _copy(values, offsets_N1, removals.range_R3, removals.offsets_N1, out)
+    text_of_rules = np.array(bytearray(b"".join(placed)), dtype=np.uint8)
+    text_offsets = np.cumsum([0, *map(len, placed)], dtype=np.int64)
+    _copy(values, offsets_N1, removals.range_R3, removals.offsets_N1, text_of_rules, text_offsets, out)
     return out, shorter_N1
+
+
+def placed_sizes(removals: Removals, placed: tuple[bytes, ...]) -> Counts:
+    """Returns int64 (R,): bytes that stand in place of each range."""
+    if not placed:
+        return np.zeros(removals.range_R3.shape[0], dtype=np.int64)
+    return np.array([len(text) for text in placed], dtype=np.int64)[removals.range_R3[:, RULE]]
 
 
 @kernel
@@ -64,13 +81,18 @@ def add_range(range_R3, count, first, rule, begin, end):  # type: ignore[no-unty
 
 
 @kernel
-def _copy(values, offsets_N1, range_R3, removal_offsets_N1, out):  # type: ignore[no-untyped-def]
+def _copy(values, offsets_N1, range_R3, removal_offsets_N1, text, text_offsets, out):  # type: ignore[no-untyped-def]
     written = Z
+    num_texts = np.uint64(text_offsets.size - 1)
     for n in range(np.uint64(offsets_N1.size - 1)):
         at = np.uint64(offsets_N1[n])
         for r in range(np.uint64(removal_offsets_N1[n]), np.uint64(removal_offsets_N1[n + ONE])):
             stop = np.uint64(offsets_N1[n] + range_R3[r, BEGIN])
             written = _append(values, at, stop, out, written)
+            rule = np.uint64(range_R3[r, RULE])
+            if rule < num_texts:
+                begin, end = np.uint64(text_offsets[rule]), np.uint64(text_offsets[rule + ONE])
+                written = _append(text, begin, end, out, written)
             at = np.uint64(offsets_N1[n] + range_R3[r, END])
         written = _append(values, at, np.uint64(offsets_N1[n + ONE]), out, written)
 

@@ -14,6 +14,7 @@ import curation.kernels
 from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, scoped_hashes
 from curation.kernels.best_fit import best_fit
 from curation.kernels.byte_classes import byte_counts, class_counts, lanes_of
+from curation.kernels.byte_runs import byte_runs, flags_of, joined
 from curation.kernels.c4 import c4_removals, sentence_counts
 from curation.kernels.characters import CHARS
 from curation.kernels.code_points import marks_table
@@ -25,6 +26,7 @@ from curation.kernels.fasttext_labels import Labels, best_labels, label_tree, si
 from curation.kernels.fasttext_rows import Rows, Settings
 from curation.kernels.folding import folded_words
 from curation.kernels.gopher import quality_counts
+from curation.kernels.grams import bitmap_of, candidates, grams_of
 from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
 from curation.kernels.line_statistics import line_counts
 from curation.kernels.lines import joined_lines, lines
@@ -118,6 +120,11 @@ def _warm_heuristics(values: Bytes, offsets_N1: Counts, found: WordArrays) -> No
     )
     without(values, offsets_N1, removals)
     url_removals(values, offsets_N1, tlds=tld_table(["com"]))
+    runs = byte_runs(values, offsets_N1, flags_of(b"123.", b"."), min_counted=1, min_bytes=1)
+    joined(values, runs.begin_R, runs.end_R)
+    grams = grams_of(found.hash_W, found.word_offsets_N1, np.full(1, 8, dtype=np.int64))
+    bitmap = bitmap_of(grams.hash_G)
+    candidates(found.hash_W, found.word_offsets_N1, np.array([8], dtype=np.int64), bitmap, bitmap)
     refinedweb_removals(values, offsets_N1, found, hits, phrase_sizes=np.full(3, 7, dtype=np.int64))
     nemo_counts(values, offsets_N1, found, hits, end_marks=marks)
     punctuation_words(values, offsets_N1, found)

@@ -28,6 +28,7 @@ SNIPPETS = (
     "\x00\x07\x1b[31mred\x1b[0m\r\nline\rline",
     "\u202eabc\u202c \u200d 👩‍👩‍👧 ́",
     "word " * 40,
+    "Mail an.na@firma.de or call +44 20 7946 0958; 91.198.174.192, ghp_" + "a1" * 18 + " DE89 3704 0044 0532 0130 00.",
     "<p>not <b>html</b></p>",
     "",
     " \n\t\n ",

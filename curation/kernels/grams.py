@@ -10,17 +10,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.kernels import kernel
+from curation.kernels import inlined, kernel
 from curation.kernels.shingles import GOLDEN, MAX_NGRAM
 from curation.kernels.words import Counts
 
 Hashes = NDArray[np.uint64]
 
 HEAD = 8
-BITS_PER_GRAM = 16
-"""Bits of a bitmap per gram, before rounding up to a power of two: less than one window in 16 passes by chance."""
+BITS_PER_GRAM = 32
+"""Bits of a bitmap per gram, before rounding up to a power of two: less than one window in 32 passes by chance."""
 
-Z, ONE, SIX, LAST = (np.uint64(n) for n in (0, 1, 6, 63))
+BLOCK = 256
+Z, ONE, SIX, HALF, LAST = (np.uint64(n) for n in (0, 1, 6, 32, 63))
+HEADS = np.uint64(HEAD)
 LEFT, RIGHT = np.uint64(13), np.uint64(51)
 LEAVE = np.uint64(13 * (HEAD - 1) % 64)
 BACK = np.uint64(64 - 13 * (HEAD - 1) % 64)
@@ -52,6 +54,11 @@ class Candidates(NamedTuple):
     """Words."""
     hash_C: Hashes
     offsets_N1: Counts
+
+
+def swapped(hashes: Hashes) -> Hashes:
+    """Returns hashes with their halves exchanged: the bitmap of grams is of these, to err apart from that of heads."""
+    return hashes << HALF | hashes >> HALF
 
 
 def bitmap_of(hashes: Hashes) -> Bitmap:
@@ -97,7 +104,7 @@ def candidates(hash_W: Hashes, word_offsets_N1: Counts, length_L: Counts, heads:
         word_offsets_N1: int64, where each document's words begin.
         length_L: int64, ascending lengths of the index's grams, HEAD to MAX_NGRAM.
         heads: bitmap of the heads of its grams.
-        grams: bitmap of the grams.
+        grams: bitmap of the grams, `swapped`.
 
     Raises:
         TypeError: another dtype or shape.
@@ -125,20 +132,25 @@ def _grams(hash_W, word_offsets_N1, length_N, hash_G, head_G):  # type: ignore[n
         length = np.uint64(length_N[n])
         begin, end = np.uint64(word_offsets_N1[n]), np.uint64(word_offsets_N1[n + ONE])
         while length and begin + length <= end:
-            state = Z
-            for k in range(length):
-                state = (state << LEFT | state >> RIGHT) ^ hash_W[begin + k]
-                if k == np.uint64(HEAD - 1):
-                    head_G[written] = state * GOLDEN
-            hash_G[written] = state * GOLDEN
+            head_G[written] = _state(hash_W, begin, begin + HEADS) * GOLDEN
+            hash_G[written] = _state(hash_W, begin, begin + length) * GOLDEN
             written += ONE
             begin += ONE
 
 
-@kernel
+@inlined
 def _is_in(bits, shift, value):  # type: ignore[no-untyped-def]
     place = value >> shift
     return bits[place >> SIX] >> (place & LAST) & ONE
+
+
+@inlined
+def _state(hash_W, begin, end):  # type: ignore[no-untyped-def]
+    """Returns what words begin..end - 1 come to before the multiplication."""
+    state = Z
+    for word in range(begin, end):
+        state = (state << LEFT | state >> RIGHT) ^ hash_W[word]
+    return state
 
 
 @kernel
@@ -147,32 +159,36 @@ def _candidates(hash_W, word_offsets_N1, length_L, head_bits, head_shift, gram_b
     hash_C = np.empty(64, dtype=np.uint64)
     offsets_N1 = np.zeros(word_offsets_N1.size, dtype=np.int64)
     found = Z
-    head = np.uint64(HEAD)
+    head_B = np.empty(BLOCK, dtype=np.uint64)
     for n in range(np.uint64(word_offsets_N1.size - 1)):
-        begin, end = np.uint64(word_offsets_N1[n]), np.uint64(word_offsets_N1[n + ONE])
-        state = Z
-        for at in range(begin, end):
-            state = (state << LEFT | state >> RIGHT) ^ hash_W[at]
-            if at + ONE < begin + head:
-                continue
-            first = at + ONE - head
-            if _is_in(head_bits, head_shift, state * GOLDEN):
-                longer, next_word = state, at + ONE
+        first, end = np.uint64(word_offsets_N1[n]), np.uint64(word_offsets_N1[n + ONE])
+        state = _state(hash_W, first, min(first + HEADS - ONE, end))
+        while first + HEADS <= end:
+            size = min(np.uint64(BLOCK), end - HEADS + ONE - first)
+            for i in range(size):
+                state = (state << LEFT | state >> RIGHT) ^ hash_W[first + i + HEADS - ONE]
+                head_B[i] = state * GOLDEN
+                oldest = hash_W[first + i]
+                state ^= oldest << LEAVE | oldest >> BACK
+            for i in range(size):  # apart from the hashes, so that many look-ups are under way at once
+                if not _is_in(head_bits, head_shift, head_B[i]):
+                    continue
+                longer, next_word = _state(hash_W, first + i, first + i + HEADS), first + i + HEADS
                 for k in range(np.uint64(length_L.size)):
-                    stop = first + np.uint64(length_L[k])
+                    stop = first + i + np.uint64(length_L[k])
                     if stop > end:
                         break
                     while next_word < stop:
                         longer = (longer << LEFT | longer >> RIGHT) ^ hash_W[next_word]
                         next_word += ONE
-                    if _is_in(gram_bits, gram_shift, longer * GOLDEN):
+                    gram = longer * GOLDEN
+                    if _is_in(gram_bits, gram_shift, gram << HALF | gram >> HALF):
                         if found == np.uint64(word_C.size):
                             word_C, length_C, hash_C = _doubled(word_C), _doubled(length_C), _doubled(hash_C)
-                        word_C[found], length_C[found] = np.int64(first), length_L[k]
-                        hash_C[found] = longer * GOLDEN
+                        word_C[found], length_C[found] = np.int64(first + i), length_L[k]
+                        hash_C[found] = gram
                         found += ONE
-            oldest = hash_W[first]
-            state ^= oldest << LEAVE | oldest >> BACK
+            first += size
         offsets_N1[n + ONE] = np.int64(found)
     return word_C[:found], length_C[:found], hash_C[:found], offsets_N1
 

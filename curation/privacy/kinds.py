@@ -164,7 +164,7 @@ SEARCHES: dict[Kind, Search] = {
         flags=flags_of(DIGITS + b" -", DIGITS),
         min_counted=CARD_DIGITS[0],
         min_bytes=CARD_DIGITS[0],
-        pattern=f"{_ISSUER}\\d{{8,15}}|{_ISSUER}(?:[ -]\\d{{4}}){{2}}[ -]\\d{{1,4}}|3\\d{{3}}[ -]\\d{{6}}[ -]\\d{{4,5}}",
+        pattern=f"{_ISSUER}(?:\\d{{8,15}}|(?:[ -]\\d{{4}}){{2}}[ -]\\d{{1,4}})|3\\d{{3}}[ -]\\d{{6}}[ -]\\d{{4,5}}",
         joiners=b"+-",
         check=is_card,
     ),

@@ -1,12 +1,16 @@
 """The laws that every Step of the package obeys; steps are found by walking it, so none can be forgotten."""
 
+import atexit
 import dataclasses
+import functools
 import importlib
 import inspect
 import itertools
 import json
 import pickle
 import pkgutil
+import tempfile
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -14,10 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import curation
+from curation.contamination.contamination import Contamination
+from curation.contamination.cutting import CutContamination
 from curation.identity import doc_ids, hash_bytes
 from curation.quality.gates import Gate, Rule, When
 from curation.schema import DOCUMENT, READ
 from curation.step import Plan, Step, configuration_of
+from tests.evaluation_sets import index_file
 
 SNIPPETS = (
     "The cat sat on the mat, and that was that.",
@@ -113,12 +120,22 @@ def found_steps():
                 yield kind
 
 
+@functools.cache
+def evaluation_index():
+    """Returns path and digest of an index in which some of the snippets are items."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return index_file(Path(folder.name), {"laws/1": [SNIPPETS[0]], "laws/2": ["word " * 14]}, ngram=8)
+
+
 def example_of(kind):
     """Returns (a step of `kind`, what makes its batches); steps with defaults need nothing here."""
     if kind is Gate:
         return GATE, signal_batch
     if kind is Plan:
         return Plan(phases=((GATE,), (dataclasses.replace(GATE, name="second"),))), signal_batch
+    if kind in (Contamination, CutContamination):
+        return kind(**evaluation_index()), document_batch
     batches = {
         "Extract": read_batch,
         "FleschReadingEase": signal_batch,

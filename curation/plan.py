@@ -103,6 +103,7 @@ def measure_plan(
     *,
     phases: tuple[Phase, ...],
     configured: Mapping[str, Step] = {},
+    closing: tuple[tuple[Step, ...], ...] = (),
     near: NearSettings | None,
     equal_by: tuple[str, ...] = (),
 ) -> Plan:
@@ -111,6 +112,7 @@ def measure_plan(
     Args:
         phases: names of steps, by phase.
         configured: signals that are to measure otherwise than the table's do by themselves, by name.
+        closing: each a signal of the text so far and, if one is to follow from it, an edit, which begins a phase.
         near: what signatures are made of.
         equal_by: kinds of equality that need keys.
 
@@ -123,6 +125,9 @@ def measure_plan(
         edits = [_named(EDITS, name, f"{where}edits") for name in phase.edits]
         signals = [configured.get(name) or _named(SIGNALS, name, f"{where}signals")() for name in phase.signals]
         steps.append((*edits, *signals))
+    for signal, *edit in closing:
+        steps[-1] = (*steps[-1], signal)
+        steps += [(one,) for one in edit]
     keys = ExactKeys(words="exact_words" in equal_by, url="url" in equal_by)
     return Plan(phases=(*steps[:-1], (*steps[-1], _signature(near), keys)))
 

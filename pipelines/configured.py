@@ -7,6 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
+from curation.contamination.contamination import Contamination
+from curation.contamination.cutting import CutContamination
+from curation.privacy.masking import MaskPersonalData
+from curation.privacy.personal_data import PersonalData, placeholders
 from curation.quality.language import Language
 from curation.quality.listed import ListFile
 from curation.quality.paragraph_languages import ParagraphLanguages
@@ -41,6 +45,39 @@ def configured_steps(spec: JobSpec, files: Mapping[str, LocalFile] | None = None
     return {"language": language, "paragraph_languages": paragraphs, "url_rules": _url_rules(spec.url_lists, files)}
 
 
+def closing_steps(spec: JobSpec, files: Mapping[str, LocalFile] | None = None) -> tuple[tuple[Step, ...], ...]:
+    """Returns what follows the last phase, each a signal and perhaps an edit: decontamination, then privacy.
+
+    In this order, since a mask would part what an evaluation set has together.
+
+    Args:
+        spec: the job.
+        files: see `configured_steps`.
+    """
+    return (*_decontamination(spec, files), *_privacy(spec))
+
+
+def _decontamination(spec: JobSpec, files: Mapping[str, LocalFile] | None) -> Iterator[tuple[Step, ...]]:
+    given = spec.decontamination
+    if given is None:
+        return
+    local = (files or {}).get(given.index)
+    index, sha256 = (str(local.path), local.sha256) if local else (given.index, given.sha256 or "")
+    signal = Contamination(index=index, sha256=sha256)
+    cut = CutContamination(index=index, sha256=sha256, window_bytes=given.window_bytes)
+    yield (signal, cut) if given.cut else (signal,)
+
+
+def _privacy(spec: JobSpec) -> Iterator[tuple[Step, ...]]:
+    given = spec.privacy
+    if given is None:
+        return
+    signal = PersonalData(kinds=given.find, regions=given.regions)
+    masks = placeholders(given.mask, given.replace_with)
+    edit = MaskPersonalData(kinds=given.find, masks=masks, regions=given.regions)
+    yield (signal, edit) if masks else (signal,)
+
+
 def needed_files(spec: JobSpec, *, root: Path) -> Iterator[tuple[str, str | None]]:
     """Yields (name in the spec, sha256 that the spec expects or None) of every file that measuring reads.
 
@@ -50,6 +87,8 @@ def needed_files(spec: JobSpec, *, root: Path) -> Iterator[tuple[str, str | None
     """
     if spec.language_model.path is not None:
         yield spec.language_model.path, spec.language_model.sha256
+    if spec.decontamination is not None:
+        yield spec.decontamination.index, spec.decontamination.sha256
     for names in _names(spec.url_lists).values():
         for name in names or ():
             if is_url(name) or not _is_optional(name, spec.url_lists) or Path(local_path(name, root=root)).is_file():

@@ -18,7 +18,7 @@ from curation.plan import extract_step, measure_plan
 from curation.schema import ACCOUNT, DEAD_LETTER, DOCUMENT, EXACT_KEY_FIELDS, SIGNATURE_FIELDS, SIGNATURES
 from curation.step import Plan
 from pipelines.artifacts import Artifact, local_files
-from pipelines.configured import LocalFile, configured_steps
+from pipelines.configured import LocalFile, closing_steps, configured_steps
 from pipelines.inputs.reading import Accounts, read_unit
 from pipelines.inputs.units import WorkUnit
 from pipelines.parts import write_part
@@ -50,6 +50,7 @@ def plan_of(spec: JobSpec, files: Mapping[str, LocalFile] | None = None) -> Plan
     return measure_plan(
         phases=(spec, *spec.phases),
         configured=configured_steps(spec, files),
+        closing=closing_steps(spec, files),
         near=spec.dedup.near,
         equal_by=spec.dedup.kinds,
     )

@@ -193,6 +193,8 @@ def decisive_settings(spec: JobSpec) -> dict[str, object]:
     settings["input_order"] = list(spec.inputs)
     settings["language_model"] = None
     settings["url_lists"] = named_lists(spec.url_lists)
+    if settings["decontamination"]:
+        del settings["decontamination"]["index"], settings["decontamination"]["sha256"]  # covered by its digest
     if settings["shards"]:
         del settings["shards"]["tokenizer"]
     return settings

@@ -10,6 +10,7 @@ from typing import Literal
 from curation.curriculum.mixture import MixtureStage
 from curation.curriculum.order import OrderName
 from curation.dedup.banding import SigningKeys
+from curation.privacy.kinds import KINDS, Kind
 from curation.quality.gates import Rule, When
 from curation.review.selection import SelectionKeys
 from curation.setting import documented, key
@@ -231,6 +232,28 @@ class ReviewSpec(SelectionKeys):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacySpec:
+    """Personal data and secrets in the text after the last phase: counted, and masked before deduplication."""
+
+    find: tuple[Kind, ...] = key(KINDS, "kinds that are counted, as signals `num_pii` and `num_pii_KIND`")
+    mask: tuple[Kind, ...] = key(KINDS, "kinds of `find` that are replaced in the text; []: none")
+    replace_with: dict[str, str] = field(
+        default_factory=dict, metadata=documented("by kind, what stands there then; others: `<EMAIL>` and the like")
+    )
+    regions: tuple[str, ...] = key(("US",), "countries in which a telephone number without + may be dialled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecontaminationSpec:
+    """Overlap of the text after the last phase, unmasked, with evaluation sets: measured, and cut if asked for."""
+
+    index: str = field(metadata=documented("an index of evaluation sets, by `gristmill contamination index`"))
+    sha256: str | None = key(None, "its digest; required for URLs")
+    cut: bool = key(False, "remove what overlaps; to drop or review documents, use a gate")
+    window_bytes: int = key(200, "what is cut on either side too")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSpec:
     """Where and how the Beam graphs run; never changes the output."""
 
@@ -266,6 +289,8 @@ class JobSpec:
     language_model: LanguageModelSpec = key(LanguageModelSpec(), "language identification")
     paragraph_languages: ParagraphLanguagesSpec = key(ParagraphLanguagesSpec(), "languages of paragraphs")
     url_lists: UrlListsSpec = key(UrlListsSpec(), "lists for rules on URLs")
+    decontamination: DecontaminationSpec | None = key(None, "overlap with evaluation sets; null: not measured")
+    privacy: PrivacySpec | None = key(None, "personal data and secrets; null: not looked for")
     dedup: DedupSpec = key(DedupSpec(), "deduplication")
     validation: ValidationSpec = key(ValidationSpec(), "held-out documents")
     review: ReviewSpec = key(ReviewSpec(), "questions for people")

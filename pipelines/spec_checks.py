@@ -14,6 +14,7 @@ from curation.quality.presets import PRESETS
 from pipelines.configured import LISTS
 from pipelines.dedup_checks import dedup_findings
 from pipelines.shards_checks import shards_findings
+from pipelines.privacy_checks import privacy_findings
 from pipelines.spec import GateSpec, JobSpec
 
 Finding = tuple[str, str]
@@ -36,6 +37,7 @@ RANGES: dict[str, Range] = {
     "paragraph_languages.min_score": (0, 1),
     "paragraph_languages.min_determined_fraction": (0, 1),
     "paragraph_languages.min_main_fraction": (0, 1),
+    "decontamination.window_bytes": (0, 1 << 20),
     "validation.fraction": (0, 0.5),
     "review.budget": (0, 1_000_000),
     "review.audit_fraction": (0, 1),
@@ -111,6 +113,7 @@ def check_spec(spec: JobSpec, *, folder: Path | None) -> Iterator[Finding]:
     yield from _runner(spec)
     if spec.shards is not None:
         yield from shards_findings(spec.shards, spec)
+    yield from privacy_findings(spec.privacy)
     yield from dedup_findings(spec.dedup)
     near = spec.dedup.near
     if near is not None and not any(path.startswith("dedup.near.") for path, _ in _ranges(near, "dedup.near")):
@@ -219,6 +222,9 @@ def _artifacts(spec: JobSpec, folder: Path | None) -> Iterator[Finding]:
     if spec.url_lists.categories and spec.url_lists.ut1 is None:
         yield "url_lists.categories", "expected `ut1` beside it, the folder that the categories are in, found none"
     yield from _sha256("language_model.sha256", model.sha256, is_needed=model.path is not None)
+    if spec.decontamination is not None:
+        is_url = "://" in spec.decontamination.index
+        yield from _sha256("decontamination.sha256", spec.decontamination.sha256, is_needed=is_url)
     if shards is None:
         return
     is_url = "://" in shards.tokenizer
@@ -246,6 +252,7 @@ def _runner(spec: JobSpec) -> Iterator[Finding]:
     files |= {f"url_lists.{key}": getattr(spec.url_lists, key) or () for key in LISTS}
     named = [(f"{path}[{index}]", file) for path, found in files.items() for index, file in enumerate(found)]
     named += [("language_model.path", spec.language_model.path or ""), ("url_lists.ut1", spec.url_lists.ut1 or "")]
+    named += [("decontamination.index", spec.decontamination.index)] if spec.decontamination else []
     for path, file in named:
         if file and ("://" not in file or file.startswith("file:")):
             yield path, f"expected a URL that workers of {spec.runner.name} can open, found {file!r}"

@@ -25,6 +25,9 @@ def moved(spec: JobSpec, *, root: Path, folder: Path) -> JobSpec:
         shards = replace(shards, tokenizer=_moved(shards.tokenizer, root, folder))
     if model.path is not None:
         model = replace(model, path=_moved(model.path, root, folder))
+    index = spec.decontamination
+    if index is not None:
+        index = replace(index, index=_moved(index.index, root, folder))
     lists = spec.url_lists
     files = {
         key: tuple(_moved(file, root, folder) for file in found)
@@ -32,7 +35,7 @@ def moved(spec: JobSpec, *, root: Path, folder: Path) -> JobSpec:
         if (found := getattr(lists, key)) is not None
     }
     lists = replace(lists, ut1=lists.ut1 and _moved(lists.ut1, root, folder), **files)
-    return replace(spec, inputs=inputs, shards=shards, language_model=model, url_lists=lists)
+    return replace(spec, inputs=inputs, shards=shards, language_model=model, url_lists=lists, decontamination=index)
 
 
 def _moved(path: str, root: Path, folder: Path) -> str:

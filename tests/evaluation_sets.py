@@ -1,12 +1,13 @@
 """Indexes of evaluation sets for tests, from texts in memory or from the corpora."""
 
 import gzip
+import hashlib
 import json
 
 import numpy as np
 import pyarrow as pa
 
-from curation.contamination.index import Index, build_index, digest_of, write_index
+from curation.contamination.index import Index, build_index, write_index
 
 
 def index_of(items: dict[str, list[str]], **settings: int) -> Index:
@@ -21,7 +22,7 @@ def index_file(folder, items: dict[str, list[str]], **settings: int) -> dict[str
     path = folder / "evaluation.npz"
     content = write_index(index_of(items, **settings))
     path.write_bytes(content)
-    return {"index": str(path), "sha256": digest_of(content)}
+    return {"index": str(path), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def benchmarks(corpora) -> dict[str, list[str]]:

@@ -7,7 +7,6 @@ more than ten documents of texts that are known to be clean. Brown et al. 2020 (
 to 13 words, those that more than 10 training documents have ignored.
 """
 
-import hashlib
 import io
 import json
 import zipfile
@@ -167,11 +166,6 @@ def read_index(content: bytes, *, name: str) -> Index:
     columns = (arrays["hash_G"], arrays["head_G"], arrays["length_G"])
     rest = {"count_G": arrays["count_G"], "item_I": arrays["item_I"], "num_words_T": arrays["num_words_T"]}
     return _index(ngram=ngram, columns=columns, names=names, **rest)
-
-
-def digest_of(content: bytes) -> str:
-    """Returns the sha256 (hex) of a file."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def _index(

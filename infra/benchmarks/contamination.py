@@ -10,6 +10,7 @@ infra/benchmarks/results/contamination.json; exits 1 where the target is missed.
 """
 
 import gzip
+import hashlib
 import json
 import os
 import statistics
@@ -26,7 +27,7 @@ from real_text import varied
 from records import arguments, circumstances, save
 
 from curation.contamination.contamination import Contamination
-from curation.contamination.index import build_index, digest_of, write_index
+from curation.contamination.index import build_index, write_index
 from curation.text.words import words_of
 
 NUM_ITEMS, WORDS_PER_ITEM, TARGET = 100_000, 40, 100.0
@@ -79,7 +80,7 @@ def main() -> int:
             path = Path(folder, f"{ngram}.npz")
             content = write_index(index)
             path.write_bytes(content)
-            steps[str(ngram)] = Contamination(index=str(path), sha256=digest_of(content))
+            steps[str(ngram)] = Contamination(index=str(path), sha256=hashlib.sha256(content).hexdigest())
             steps[str(ngram)](batches[0])
         for _ in range(chosen.rounds):
             for name, step in steps.items():

@@ -46,6 +46,8 @@ bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its
 	@$(BIN)/python infra/benchmarks/fasttext_predict.py
 	@$(BIN)/python infra/benchmarks/languages.py
 	@$(BIN)/python infra/benchmarks/review.py
+	@$(BIN)/python infra/benchmarks/privacy.py
+	@$(BIN)/python infra/benchmarks/contamination.py
 
 soak: $(VENV)/.dev-stamp ## the tests that take minutes: peak memory at growing inputs, compiled models
 	@bash infra/setup.sh trainer

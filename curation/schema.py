@@ -170,6 +170,19 @@ CANARIES = pa.schema(
     ]
 )
 
+CONTAMINATED_ITEMS = pa.schema(
+    [
+        pa.field("set", pa.string(), nullable=False),  # the evaluation set
+        pa.field("item", pa.string(), nullable=False),  # "<set>/<id>"
+        pa.field("num_grams", pa.int64(), nullable=False),  # runs of words it is known by; 0: not looked for
+        pa.field("most_found", pa.int64(), nullable=False),  # of them, those in the document that has most
+        pa.field("num_documents", pa.int64(), nullable=False),  # that have something of it
+        pa.field("num_kept", pa.int64(), nullable=False),
+        pa.field("num_review", pa.int64(), nullable=False),
+        pa.field("num_dropped", pa.int64(), nullable=False),
+    ]
+)
+
 DECISIONS = pa.schema(
     [
         pa.field("doc_id", type_of_id, nullable=False),

@@ -17,6 +17,7 @@ from pipelines.asking import write_questions
 from pipelines.borderline import write_pairs
 from pipelines.canaries import write_canaries
 from pipelines.conservation import check_conservation
+from pipelines.contaminated_items import write_contaminated_items
 from pipelines.decided import decide_documents
 from pipelines.emitting import export_run
 from pipelines.faults import reach
@@ -149,6 +150,7 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     release_unused()
     _run_parts(driver, "decide", "review", lambda p, parts: graphs.decide(p, job, parts))
     check_conservation(store)
+    write_contaminated_items(job)
     release_unused()
     export = None
     if job.spec.shards is not None and driver.plan.tokenizer is not None:

@@ -15,7 +15,8 @@ from pipelines.store import Store
 FORMAT_VERSION = "1.0"
 FOLDERS = (
     "inputs", "measured", "signatures", "dead_letter", "accounts", "verdicts",
-    "links", "canaries", "decisions", "documents", "review", "rulings", "tasks", "tokens", "exports",
+    "links", "canaries", "contamination", "decisions", "documents", "review", "rulings", "tasks",
+    "tokens", "exports",
 )  # fmt: skip
 NAME = "manifest.json"
 POINTER = "exports/latest"

@@ -22,6 +22,7 @@ from curation.errors import InputError, VerifyError
 from curation.schema import (
     ACCOUNT,
     CANARIES,
+    CONTAMINATED_ITEMS,
     DEAD_LETTER,
     DECISIONS,
     DOCUMENT,
@@ -57,6 +58,7 @@ TABLES: Mapping[str, tuple[str, pa.Schema]] = {
     "verdicts": ("verdicts", VERDICTS),
     "links": ("links", LINKS),
     "canaries": ("canaries", CANARIES),
+    "contamination": ("contamination", CONTAMINATED_ITEMS),
     "decisions": ("decisions", DECISIONS),
     "documents": ("documents", pa.schema([*DOCUMENT, DECISIONS.field("cluster_id"), DECISIONS.field("split")])),
     "review": ("review", pa.schema([*PROVENANCE, pa.field("text", pa.string()), *_REVIEW])),

@@ -127,7 +127,7 @@ def _number(value: float) -> str:
 def size_text(value: int) -> str:
     """Returns a size as a spec may write it, e.g. `64MiB`; as a plain number where no unit divides it."""
     for exponent, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if value % (1 << exponent) == 0:
+        if value and value % (1 << exponent) == 0:
             return f"{value >> exponent}{unit}"
     return str(value)
 

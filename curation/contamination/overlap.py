@@ -1,13 +1,18 @@
 """What texts have in common with evaluation sets: the runs of words of an index that are in them."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
-from curation.contamination.index import Index
+from curation.contamination.index import Index, without
 from curation.kernels.grams import candidates
 from curation.kernels.words import Counts
-from curation.text.words import Words
+from curation.text.words import Words, words_of
+
+MAX_DOCUMENTS = 10
+"""Brown et al. 2020 (arXiv 2005.14165, appendix C): runs that more training documents have are common phrases."""
 
 
 class Overlap(NamedTuple):
@@ -51,3 +56,13 @@ def items_of(found: Overlap, index: Index, num_documents: int) -> ItemsFound:
     unique, num_found = np.unique(pairs, axis=0, return_counts=True)
     per_document = np.bincount(unique[:, 0], minlength=num_documents)
     return ItemsFound(unique[:, 1], num_found, np.concatenate([[0], np.cumsum(per_document)]).astype(np.int64))
+
+
+def without_common(index: Index, texts: Iterable[pa.Array], *, max_documents: int = MAX_DOCUMENTS) -> Index:
+    """Returns the index without the runs that more than `max_documents` of some clean documents have."""
+    count_G = np.zeros(index.hash_G.size, dtype=np.int64)
+    for array in texts:
+        found = overlap(words_of(array), index)
+        once = np.unique(np.column_stack([found.document_F, found.gram_F]), axis=0).reshape(-1, 2)
+        count_G += np.bincount(once[:, 1], minlength=count_G.size)
+    return without(index, count_G > max_documents)

@@ -21,8 +21,8 @@ class MaskPersonalData:
     """Replaces spans of personal data, each an edit `pii_<kind>` whose replacement is what stands there now.
 
     All kinds of `kinds` are looked for, so that spans are those of `PersonalData`; those with a text in `masks` are
-    replaced. Soldaini et al. 2024 (arXiv 2402.00159, section 5.2) use a token per kind, FineWeb (Penedo et al. 2024,
-    arXiv 2406.17557, section 3.6) an address that nobody has.
+    replaced. Dolma (Soldaini et al. 2024, arXiv 2402.00159) has a token per kind, FineWeb (Penedo et al. 2024, arXiv
+    2406.17557) addresses that nobody has.
     """
 
     kinds: tuple[Kind, ...] = key(KINDS, "what is looked for")

@@ -90,6 +90,13 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             example="train runs/web-1a2b3c4d --preset tiny",
         ),
     },
+    "Evaluation sets": {
+        "contamination": Entry(
+            module="contamination",
+            does="Index sets that a run's text is to be free of.",
+            example="contamination index mmlu=mmlu/*.jsonl -o index.npz",
+        ),
+    },
     "Tokenizers": {
         "tokenizer": Entry(
             module="tokenizer",

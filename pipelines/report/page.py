@@ -22,6 +22,7 @@ from pipelines.report import figures
 from pipelines.report.bias import bias_of
 from pipelines.report.curriculum import curriculum_of
 from pipelines.report.histogram import plots
+from pipelines.report.protection import contaminated_of, personal_data_of
 from pipelines.report.provenance import provenance_of
 from pipelines.report.recall import recall_of
 from pipelines.report.rules import MOST_RULES, rule_rows, thresholds_of
@@ -127,6 +128,8 @@ def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | No
         "chains": figures.chains(connection),
         "largest": figures.largest_clusters(connection, most=LARGEST_CLUSTERS),
         "curriculum": curriculum_of(run),
+        "personal_data": personal_data_of(run, connection),
+        "contaminated": contaminated_of(run, connection),
         "dead": figures.reasons(connection, "dead_letter"),
         "dead_files": figures.reasons(connection, "dead_letter", by="path"),
         "skipped": figures.reasons(connection, "skipped"),

@@ -10,11 +10,14 @@ import duckdb
 
 from pipelines.answers import Sample
 from pipelines.questions import samples
+from pipelines.report.protection import masked_excerpts
 from pipelines.rundir import Run
 
 EXCERPT_CHARS = 480
 KEPT_SOURCES, DROPPED_RULES, REVIEW_REASONS = 8, 12, 6
 PER_GROUP = 2
+LONGEST_SPAN_CHARS = 4096
+"""Read beyond an excerpt, so that personal data at its end is known for what it is: a private key is the longest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,9 @@ def sample_groups(run: Run, connection: duckdb.DuckDBPyConnection) -> list[Sampl
             GROUPS.format(name=column, most=PER_GROUP), {"state": state, "groups": groups}
         ).fetchall()
     ]
-    chosen = samples(run, [item for *_, ids in found for item in ids], chars=EXCERPT_CHARS)
+    chosen = samples(run, [item for *_, ids in found for item in ids], chars=EXCERPT_CHARS + LONGEST_SPAN_CHARS)
+    for sample, text in zip(chosen, masked_excerpts(run, [one["excerpt"] for one in chosen]), strict=True):
+        sample["excerpt"] = text[:EXCERPT_CHARS]
     shown = {sample["document"]["doc_id"]: sample for sample in chosen}
     return [
         SampleGroup(

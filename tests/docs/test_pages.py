@@ -72,6 +72,7 @@ def test_the_signal_of_write_a_step_does_what_the_page_says(repository: Path, tm
         ("verdicts", schema.VERDICTS),
         ("links", schema.LINKS),
         ("canaries", schema.CANARIES),
+        ("contamination", schema.CONTAMINATED_ITEMS),
         ("decisions", schema.DECISIONS),
         ("tokens", schema.TOKENS),
     ],

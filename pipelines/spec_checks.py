@@ -13,8 +13,8 @@ from curation.quality.gates import Rule, When
 from curation.quality.presets import PRESETS
 from pipelines.configured import LISTS
 from pipelines.dedup_checks import dedup_findings
-from pipelines.shards_checks import shards_findings
 from pipelines.privacy_checks import privacy_findings
+from pipelines.shards_checks import shards_findings
 from pipelines.spec import GateSpec, JobSpec
 
 Finding = tuple[str, str]

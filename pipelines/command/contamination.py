@@ -10,7 +10,10 @@ from pipelines.command.speaking import say, show_json
 
 @click.group()
 def contamination() -> None:
-    """Evaluation sets that training text is to be free of: an index of them is a file that a spec names."""
+    """Evaluation sets that training text is to be free of: an index of them is a file that a spec names.
+
+    Example: gristmill contamination index mmlu=mmlu/*.jsonl -o index.npz
+    """
 
 
 @contamination.command()

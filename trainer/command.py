@@ -1,8 +1,9 @@
-"""`gristmill train`: trains a model on the newest export of a run.
+"""`gristmill train` and `gristmill evaluate`: a model of the newest export of a run, and what it has learnt.
 
 The command line finds this module by name, so that `pipelines` need not import `trainer`.
 """
 
+import json
 from pathlib import Path
 
 import click
@@ -85,6 +86,28 @@ def train(
     if done.stopped:
         _say(f"stopped after step {done.step} of {done.steps}; the same command goes on from there")
     click.echo(visible(str(folder)))
+
+
+@click.command()
+@run_argument
+@click.argument("trained", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the perturbations.")
+@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="Held-out documents at most.")
+def evaluate(*, run: Path, trained: Path, seed: int, limit: int) -> None:
+    """Measures the model in folder TRAINED on the held-out documents of RUN; writes eval.json and eval.html there.
+
+    Example: gristmill evaluate runs/web-1a2b3c4d trained/web-1a2b3c4d-tiny
+    """
+    from trainer.evaluate import as_json, held_out, load_model, page  # noqa: PLC0415 - torch takes seconds to import
+    from trainer.evaluate import evaluate as measured  # noqa: PLC0415
+    from trainer.shards import open_shards  # noqa: PLC0415
+
+    model, step = load_model(trained)
+    documents = held_out(run, most=limit)
+    found = measured(model, open_shards(export_of(run)), documents, step=step, seed=seed)
+    (trained / "eval.json").write_text(json.dumps(as_json(found), indent=1) + "\n")
+    (trained / "eval.html").write_text(page(found, documents))
+    click.echo(visible(str(trained / "eval.html")))
 
 
 def export_of(run: Path) -> Path:

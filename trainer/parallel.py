@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor, Replicate
 from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
@@ -74,11 +75,21 @@ class Ranks:
         if self.world == 1:
             dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
         else:
-            dist.init_process_group(backend)
+            dist.init_process_group(backend, store=_fresh_store(), rank=self.rank, world_size=self.world)
         try:
             yield
         finally:
             dist.destroy_process_group()
+
+
+def _fresh_store() -> dist.Store:
+    """Returns where ranks find each other.
+
+    `torchrun` may keep one store over restarts, with the addresses of ranks that are gone: each attempt has its keys.
+    """
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store, _, _ = next(rendezvous("env://"))
+    return dist.PrefixStore(f"attempt-{attempt}", store)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

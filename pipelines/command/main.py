@@ -89,6 +89,12 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             does="Train a model on the shards of a run.",
             example="train runs/web-1a2b3c4d --preset tiny",
         ),
+        "evaluate": Entry(
+            package="trainer",
+            module="command",
+            does="Measure a trained model on held-out documents.",
+            example="evaluate RUN trained/web-1a2b3c4d-tiny",
+        ),
     },
     "Evaluation sets": {
         "contamination": Entry(

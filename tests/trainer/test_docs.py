@@ -17,3 +17,4 @@ def test_the_page_on_training_trains_a_run(trained_on: Path, repository: Path, t
     outputs = run_page(repository / "docs" / "training.md", tmp_path)
     assert "step-" in outputs[0]
     assert "steps, loss 5." in outputs[1], "an untrained model knows nothing: the logarithm of its vocabulary"
+    assert "eval.html" in outputs[2]

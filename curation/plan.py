@@ -106,6 +106,7 @@ def measure_plan(
     closing: tuple[tuple[Step, ...], ...] = (),
     near: NearSettings | None,
     equal_by: tuple[str, ...] = (),
+    scores: tuple[Step, ...] = (),
 ) -> Plan:
     """Returns the plan from extracted text to signals and signature: phases, each edits first; the signature last.
 
@@ -115,6 +116,7 @@ def measure_plan(
         closing: each a signal of the text so far and, if one is to follow from it, an edit, which begins a phase.
         near: what signatures are made of.
         equal_by: kinds of equality that need keys.
+        scores: classifiers; they measure the text that leaves.
 
     Raises:
         SpecError: a name is not in the step table.
@@ -129,7 +131,7 @@ def measure_plan(
         steps[-1] = (*steps[-1], signal)
         steps += [(one,) for one in edit]
     keys = ExactKeys(words="exact_words" in equal_by, url="url" in equal_by)
-    return Plan(phases=(*steps[:-1], (*steps[-1], _signature(near), keys)))
+    return Plan(phases=(*steps[:-1], (*steps[-1], *scores, _signature(near), keys)))
 
 
 def _named(table: dict[str, Named], name: str, where: str) -> Named:

@@ -15,6 +15,7 @@ from curation.errors import ArtifactError
 from pipelines.configured import LocalFile, needed_files
 from pipelines.inputs.artifacts import read_artifact
 from pipelines.inputs.locations import local_path, scheme_of
+from pipelines.scoring import named_files
 from pipelines.spec import JobSpec
 
 
@@ -37,7 +38,8 @@ def artifacts_of(spec: JobSpec, *, root: Path) -> tuple[Artifact, ...]:
     Raises:
         ArtifactError: one is missing, or has another digest than the spec says.
     """
-    return tuple(_identified(name, sha256, root) for name, sha256 in needed_files(spec, root=root))
+    scored = ((name, sha256) for _, name, sha256 in named_files(spec))
+    return tuple(_identified(name, sha256, root) for name, sha256 in (*needed_files(spec, root=root), *scored))
 
 
 def local_files(artifacts: tuple[Artifact, ...]) -> dict[str, LocalFile]:

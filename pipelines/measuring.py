@@ -22,6 +22,7 @@ from pipelines.configured import LocalFile, closing_steps, configured_steps
 from pipelines.inputs.reading import Accounts, read_unit
 from pipelines.inputs.units import WorkUnit
 from pipelines.parts import write_part
+from pipelines.scoring import score_steps
 from pipelines.spec import InputSpec, JobSpec, Limits
 from pipelines.spool import Spool
 from pipelines.store import HashingFile, Store
@@ -53,6 +54,7 @@ def plan_of(spec: JobSpec, files: Mapping[str, LocalFile] | None = None) -> Plan
         closing=closing_steps(spec, files),
         near=spec.dedup.near,
         equal_by=spec.dedup.kinds,
+        scores=score_steps(spec, files or {}),
     )
 
 

@@ -23,6 +23,8 @@ from pipelines.inputs.units import WorkUnit, plan_units
 from pipelines.judging import check_spec_gates
 from pipelines.measuring import measured_schema
 from pipelines.policy import check_policy
+from pipelines.scoring import FILES as MODEL_FILES
+from pipelines.scoring import PACKAGED_MODELS
 from pipelines.shards_checks import check_scores
 from pipelines.spec import InputSpec, JobSpec
 from pipelines.spec_text import with_signing
@@ -170,6 +172,7 @@ def _fingerprint(
             "files": [[source, file.path, file.bytes, file.digest] for source, file in files],
             "language_model": spec.language_model.sha256 or PACKAGED_SHA256,
             "artifacts": [artifact.sha256 for artifact in artifacts],
+            "quality_model": PACKAGED_MODELS if spec.quality_model else None,
             "tokenizer": fingerprint([tokenizer.hex()]) if tokenizer else None,
             "limit": limit,
             "version": metadata.version("gristmill"),
@@ -195,6 +198,9 @@ def decisive_settings(spec: JobSpec) -> dict[str, object]:
     settings["url_lists"] = named_lists(spec.url_lists)
     if settings["decontamination"]:
         del settings["decontamination"]["index"], settings["decontamination"]["sha256"]  # covered by its digest
+    for section in ("classifiers", "embeddings"):
+        for item in settings[section].values():
+            item.update({name: True for name in MODEL_FILES if item.get(name)})  # their digests are covered
     if settings["shards"]:
         del settings["shards"]["tokenizer"]
     return settings

@@ -254,6 +254,46 @@ class DecontaminationSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierSpec:
+    """A fastText classifier, whose score of the text that leaves becomes `signal.NAME`."""
+
+    model: str = field(metadata=documented("a fastText model (.bin, .ftz), local or URL"))
+    sha256: str | None = key(None, "its digest; required for URLs")
+    labels: dict[str, float] = field(
+        default_factory=dict,
+        metadata=documented("value of each label: the score is their sum; none: the calibration's, else positive"),
+    )
+    calibration: str | None = key(None, "a calibration, local or URL: the signal is then a probability")
+    calibration_sha256: str | None = key(None, "its digest; required for URLs")
+    languages: tuple[str, ...] = key((), "texts of another `signal.language` have no score; empty: any")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingSpec:
+    """A linear head on an encoder's embedding of the text that leaves: `signal.NAME`. Needs `gristmill[embedding]`."""
+
+    encoder: str = field(metadata=documented("an ONNX model, local or URL"))
+    tokenizer: str = field(metadata=documented("its tokenizer.json, local or URL"))
+    head: str = field(metadata=documented("a linear head (JSON), local or URL"))
+    encoder_sha256: str | None = key(None, "digest; required for URLs")
+    tokenizer_sha256: str | None = key(None, "digest; required for URLs")
+    head_sha256: str | None = key(None, "digest; required for URLs")
+    calibration: str | None = key(None, "a calibration of the head, local or URL")
+    calibration_sha256: str | None = key(None, "its digest; required for URLs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnsembleSpec:
+    """Several classifiers as one `signal.NAME`."""
+
+    members: tuple[str, ...] = field(
+        metadata=documented("names of classifiers or embeddings; quality: the quality model")
+    )
+    of: Literal["bucket", "score"] = key("bucket", "their buckets (from their calibrations), or their scores")
+    combine: Literal["max", "mean"] = key("max", "how they become one number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSpec:
     """Where and how the Beam graphs run; never changes the output."""
 
@@ -291,6 +331,18 @@ class JobSpec:
     url_lists: UrlListsSpec = key(UrlListsSpec(), "lists for rules on URLs")
     decontamination: DecontaminationSpec | None = key(None, "overlap with evaluation sets; null: not measured")
     privacy: PrivacySpec | None = key(None, "personal data and secrets; null: not looked for")
+    quality_model: Literal["default"] | None = key(
+        None, "default: adds signal.quality, a probability by the package's classifier; English only, reads `language`"
+    )
+    classifiers: dict[str, ClassifierSpec] = field(
+        default_factory=dict, metadata=documented("named fastText classifiers, each a signal of that name")
+    )
+    embeddings: dict[str, EmbeddingSpec] = field(
+        default_factory=dict, metadata=documented("named classifiers of embeddings, each a signal of that name")
+    )
+    ensembles: dict[str, EnsembleSpec] = field(
+        default_factory=dict, metadata=documented("named combinations of classifiers, each a signal of that name")
+    )
     dedup: DedupSpec = key(DedupSpec(), "deduplication")
     validation: ValidationSpec = key(ValidationSpec(), "held-out documents")
     review: ReviewSpec = key(ReviewSpec(), "questions for people")

@@ -14,6 +14,7 @@ from curation.quality.presets import PRESETS
 from pipelines.configured import LISTS
 from pipelines.dedup_checks import dedup_findings
 from pipelines.privacy_checks import privacy_findings
+from pipelines.scoring import FILES, QUALITY, named_files
 from pipelines.shards_checks import shards_findings
 from pipelines.spec import GateSpec, JobSpec
 
@@ -109,6 +110,7 @@ def check_spec(spec: JobSpec, *, folder: Path | None) -> Iterator[Finding]:
     yield from _inputs(spec)
     for name, gate in spec.gates.items():
         yield from _gate(f"gates.{name}", gate, spec)
+    yield from _scores(spec)
     yield from _artifacts(spec, folder)
     yield from _runner(spec)
     if spec.shards is not None:
@@ -217,6 +219,27 @@ def _rule(path: str, rule: Rule) -> Iterator[Finding]:
         yield path, f"expected min <= max, found {_number(rule.min)} > {_number(rule.max)}"
 
 
+def _scores(spec: JobSpec) -> Iterator[Finding]:
+    """Names of classifiers: each is a signal, so that none may be there twice, and an ensemble's must be."""
+    known = {QUALITY: ""} if spec.quality_model is not None else {}
+    for section in ("classifiers", "embeddings", "ensembles"):
+        for name in getattr(spec, section):
+            yield from _name(f"{section}.{name}", name)
+            if name in known:
+                yield f"{section}.{name}", f"expected names of classifiers that differ, found {name!r} twice"
+            if section != "ensembles":
+                known[name] = section
+    for name, ensemble in spec.ensembles.items():
+        if not ensemble.members:
+            yield f"ensembles.{name}.members", "expected at least one classifier, found none"
+        for index, member in enumerate(ensemble.members):
+            if member not in known:
+                yield (
+                    f"ensembles.{name}.members[{index}]",
+                    f"expected {_one_of(known, 'a classifier')}, found {member!r}",
+                )
+
+
 def _artifacts(spec: JobSpec, folder: Path | None) -> Iterator[Finding]:
     model, shards = spec.language_model, spec.shards
     if spec.url_lists.categories and spec.url_lists.ut1 is None:
@@ -225,6 +248,9 @@ def _artifacts(spec: JobSpec, folder: Path | None) -> Iterator[Finding]:
     if spec.decontamination is not None:
         is_url = "://" in spec.decontamination.index
         yield from _sha256("decontamination.sha256", spec.decontamination.sha256, is_needed=is_url)
+    for path, name, digest in named_files(spec):
+        where, _, key = path.rpartition(".")
+        yield from _sha256(f"{where}.{FILES[key]}", digest, is_needed="://" in name)
     if shards is None:
         return
     is_url = "://" in shards.tokenizer
@@ -253,6 +279,7 @@ def _runner(spec: JobSpec) -> Iterator[Finding]:
     named = [(f"{path}[{index}]", file) for path, found in files.items() for index, file in enumerate(found)]
     named += [("language_model.path", spec.language_model.path or ""), ("url_lists.ut1", spec.url_lists.ut1 or "")]
     named += [("decontamination.index", spec.decontamination.index)] if spec.decontamination else []
+    named += [(path, file) for path, file, _ in named_files(spec)]
     for path, file in named:
         if file and ("://" not in file or file.startswith("file:")):
             yield path, f"expected a URL that workers of {spec.runner.name} can open, found {file!r}"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.configured import LISTS
+from pipelines.scoring import with_paths
 from pipelines.spec import JobSpec
 
 
@@ -28,6 +29,7 @@ def moved(spec: JobSpec, *, root: Path, folder: Path) -> JobSpec:
     index = spec.decontamination
     if index is not None:
         index = replace(index, index=_moved(index.index, root, folder))
+    spec = with_paths(spec, lambda path: _moved(path, root, folder))
     lists = spec.url_lists
     files = {
         key: tuple(_moved(file, root, folder) for file in found)

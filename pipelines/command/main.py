@@ -21,7 +21,14 @@ from pipelines.teardown import hush_teardown
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 GOES_ON = frozenset({"run", "resume", "dedup"})
 """Commands that go on where they stopped when given again."""
-EXTRAS = {"torch": "trainer", "urllib3": "annotator", "starlette": "service", "uvicorn": "service"}
+EXTRAS = {
+    "torch": "trainer",
+    "urllib3": "annotator",
+    "starlette": "service",
+    "uvicorn": "service",
+    "sklearn": "classifier",
+    "onnxruntime": "embedding",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +110,15 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             example="contamination index mmlu=mmlu/*.jsonl -o index.npz",
         ),
     },
-    "Tokenizers": {
+    "Models": {
+        "classifier": Entry(
+            module="classifier",
+            does="Train, evaluate or calibrate a classifier of documents.",
+            example="classifier train --positive good.jsonl --negative web.jsonl -o quality",
+        ),
         "tokenizer": Entry(
             module="tokenizer",
-            does="Train one on the kept text of a run.",
+            does="Train a tokenizer on the kept text of a run.",
             example="tokenizer train RUN -o tokenizer.json",
         ),
     },

@@ -21,11 +21,15 @@ import curation
 from curation.contamination.contamination import Contamination
 from curation.contamination.cutting import CutContamination
 from curation.identity import doc_ids, hash_bytes
+from curation.quality.embeddings import EmbeddingScore
+from curation.quality.ensembles import Ensemble
 from curation.quality.gates import Gate, Rule, When
 from curation.schema import DOCUMENT, READ
 from curation.step import Plan, Step, configuration_of
 from tests.evaluation_sets import index_file
+from tests.onnx_encoder import write_encoder
 
+ENCODER = Path(tempfile.mkdtemp(prefix="gristmill-laws-"))
 SNIPPETS = (
     "The cat sat on the mat, and that was that.",
     "Ein Satz über Äpfel & Öl; e\u0301 und ﬁ.",
@@ -136,6 +140,10 @@ def example_of(kind):
         return Plan(phases=((GATE,), (dataclasses.replace(GATE, name="second"),))), signal_batch
     if kind in (Contamination, CutContamination):
         return kind(**evaluation_index()), document_batch
+    if kind is EmbeddingScore:
+        return EmbeddingScore(**write_encoder(ENCODER)), document_batch
+    if kind is Ensemble:
+        return Ensemble(name="best", members=("length", "num_words"), of="score"), signal_batch
     batches = {
         "Extract": read_batch,
         "FleschReadingEase": signal_batch,

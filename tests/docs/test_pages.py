@@ -50,6 +50,14 @@ def test_the_recipes_run_as_they_stand(finished: Path, repository: Path):
     assert "deu_19" in removed, "the two German orthographies should be near duplicates of each other"
 
 
+@pytest.mark.slow
+def test_the_page_on_classifiers_trains_uses_measures_and_calibrates_one(finished: Path, repository: Path):
+    outputs = run_page(repository / "docs" / "classifiers.md", finished)
+    assert (finished / "medical-web.json").exists(), "calibrate wrote nothing"
+    assert "## Thresholds" in outputs[1], "train's card has no thresholds"
+    assert any("\nall " in output for output in outputs), "evaluate showed no measures"
+
+
 def test_recipes_are_at_most_thirty_lines(repository: Path):
     text = (repository / "docs" / "recipes.md").read_text()
     for recipe in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:

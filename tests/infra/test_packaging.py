@@ -25,7 +25,8 @@ def test_every_data_file_of_a_package_is_declared_as_package_data(repository: Pa
         if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
     ]
     shipped = [name for name in files if not name.startswith(NOT_SHIPPED)]
-    assert any(name.endswith(".ftz") for name in shipped), "the language model should be package data"
+    models = {Path(name).name for name in shipped if name.endswith(".ftz")}
+    assert {"lid.176.ftz", "quality_en.ftz"} <= models, "the models of language and quality should be package data"
     missing = [name for name in shipped if not any(fnmatch(name, pattern) for pattern in patterns)]
     assert not missing, f"pyproject.toml, package-data: {missing} would not be in the wheel"
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pipelines.linking import ENTRY_BYTES, SHUFFLE_COPIES, Keys
 from pipelines.spec import NearSpec
 
-DRIVER_BYTES = 158
-"""Bytes per document that a driver holds at its peak, while links become survivors: 3,017 MiB for 20 million documents
+DRIVER_BYTES = 132
+"""Bytes per document that a driver holds at its peak, while links become survivors: 2,514 MiB for 20 million documents
 (measured, infra/benchmarks/results/memory.json)."""
 
 

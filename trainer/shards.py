@@ -172,6 +172,8 @@ class OpenFile:
         self.path = checked_path(root, file.path, num_bytes=file.bytes)
         self._manifest = manifest
         self._group_starts = [group.row_start for group in file.row_groups]
+        self._width = manifest.row_bytes
+        self._dtype = np.dtype(manifest.dtype).newbyteorder("<")
 
     @functools.cached_property
     def _parquet(self) -> pq.ParquetFile:
@@ -208,7 +210,7 @@ class OpenFile:
                 offset, _ = token_page(
                     metadata.row_group(index),
                     lambda at, length: mapped[at : at + length].tobytes(),
-                    width=self._manifest.row_bytes,
+                    width=self._width,
                 )
             except LayoutError as error:
                 warnings.warn(f"{self.path}: read through pyarrow, slowly: {error}", SlowLayoutWarning, stacklevel=2)
@@ -223,16 +225,16 @@ class OpenFile:
         """Returns the token bytes of a row group: a view of the map, or a copy when there is none."""
         entry = self.file.row_groups[group]
         if self.token_map is not None:
-            size = entry.rows * self._manifest.row_bytes
+            size = entry.rows * self._width
             return self.token_map[entry.tokens_offset : entry.tokens_offset + size]
         return self._decoded(group)
 
     @functools.lru_cache(maxsize=CACHED_GROUPS)  # noqa: B019  lives as long as the export is open
     def _decoded(self, group: int) -> NDArray[np.uint8]:
         array = self.group_columns(group, ("tokens",))["tokens"].combine_chunks()
-        start = array.offset * self._manifest.row_bytes
+        start = array.offset * self._width
         data = np.frombuffer(array.buffers()[1], dtype=np.uint8)
-        return data[start : start + len(array) * self._manifest.row_bytes]
+        return data[start : start + len(array) * self._width]
 
     @functools.lru_cache(maxsize=CACHED_GROUPS)  # noqa: B019
     def group_columns(self, group: int, names: tuple[str, ...]) -> pa.Table:
@@ -248,7 +250,7 @@ class OpenFile:
 
     def copy_rows(self, start: int, stop: int, out: NDArray[np.unsignedinteger]) -> None:
         """Fills `out` (R, T + 1) with rows [start, stop) of this file; the map may be unaligned, `out` is not."""
-        width = self._manifest.row_bytes
+        width = self._width
         target = out.reshape(-1).view(np.uint8)
         for group, low, high in self._groups(start, stop):
             first = self.file.row_groups[group].row_start
@@ -261,7 +263,7 @@ class OpenFile:
 
     def gathered(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
         """Returns rows of this file as (R, T + 1), in the order given: one copy by NumPy where there is a map."""
-        width, dtype = self._manifest.row_bytes, np.dtype(self._manifest.dtype).newbyteorder("<")
+        width, dtype = self._width, self._dtype
         if self.token_map is None:
             tokens = np.empty((rows.size, width // dtype.itemsize), dtype=self._manifest.dtype)
             for place, row in enumerate(rows.tolist()):
@@ -276,7 +278,7 @@ class OpenFile:
     @functools.cached_property
     def _at_any_byte(self) -> NDArray[np.void]:
         """Returns what a row would be from each byte of the file on: NumPy copies single items fastest."""
-        width = self._manifest.row_bytes
+        width = self._width
         assert self.token_map is not None, "asked for with a map only"
         return np.ndarray((self.token_map.size - width + 1,), f"V{width}", self.token_map, strides=(1,))
 

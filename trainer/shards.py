@@ -269,9 +269,8 @@ class OpenFile:
             for place, row in enumerate(rows.tolist()):
                 self.copy_rows(row, row + 1, tokens[place : place + 1])
             return tokens
-        starts, offsets = self._group_places
-        group_R = np.searchsorted(starts, rows, side="right") - 1
-        offset_R = offsets[group_R] + (rows - starts[group_R]) * width
+        starts, origins = self._group_places
+        offset_R = origins[np.searchsorted(starts, rows, side="right") - 1] + rows * width
         copied: NDArray[np.unsignedinteger] = self._at_any_byte[offset_R].view(dtype).reshape(rows.size, -1)
         return copied
 
@@ -284,9 +283,10 @@ class OpenFile:
 
     @functools.cached_property
     def _group_places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Returns the first row of each row group, and where its tokens begin in the file."""
+        """Returns the first row of each row group, and where row 0 would begin were all groups before it alike."""
         groups = self.file.row_groups
-        return np.array([group.row_start for group in groups]), np.array([group.tokens_offset for group in groups])
+        origins = [group.tokens_offset - group.row_start * self._width for group in groups]
+        return np.array([group.row_start for group in groups]), np.array(origins)
 
     def columns(self, start: int, stop: int, names: list[str]) -> pa.Table:
         """Returns columns of rows [start, stop) of this file."""

@@ -64,10 +64,12 @@ def _rows(path: Path) -> pa.Table:
         raise InputError(
             f"{path}: expected a Parquet table of decisions, found none that can be read ({error})"
         ) from None
-    for name in known:
+    for index, name in enumerate(known):
         wanted, found = PEOPLE_DECISIONS.field(name).type, table.schema.field(name).type
-        if found != wanted:
-            raise InputError(f"{path}: expected the column {name!r} as {wanted}, found {found}")
+        try:
+            table = table.set_column(index, name, table[name].cast(wanted))
+        except pa.ArrowException:
+            raise InputError(f"{path}: expected the column {name!r} as {wanted}, found {found}") from None
     missing = [name for name in COLUMNS if name not in known]
     if set(missing) & set(NEEDED):
         raise InputError(f"{path}: expected the columns {', '.join(NEEDED)}, found {', '.join(dataset.schema.names)}")

@@ -86,7 +86,10 @@ force_option = click.option("--force", is_flag=True, help="Replace what is there
 
 @click.group()
 def classifier() -> None:
-    """Classifiers of documents: trained, measured and calibrated here, or brought along (docs/classifiers.md)."""
+    """Classifiers of documents: trained, measured and calibrated here, or brought along (docs/classifiers.md).
+
+    Example: gristmill classifier train --positive good.jsonl --negative web.jsonl -o quality
+    """
     for package in ("sklearn", "fasttext"):
         importlib.import_module(package)  # a missing extra is told before anything is read
 

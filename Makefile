@@ -48,6 +48,7 @@ bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its
 	@$(BIN)/python infra/benchmarks/review.py
 	@$(BIN)/python infra/benchmarks/privacy.py
 	@$(BIN)/python infra/benchmarks/contamination.py
+	@$(BIN)/python infra/benchmarks/perplexity.py
 
 soak: $(VENV)/.dev-stamp ## the tests that take minutes: peak memory at growing inputs, compiled models
 	@bash infra/setup.sh trainer

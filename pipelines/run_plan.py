@@ -198,7 +198,7 @@ def decisive_settings(spec: JobSpec) -> dict[str, object]:
     settings["url_lists"] = named_lists(spec.url_lists)
     if settings["decontamination"]:
         del settings["decontamination"]["index"], settings["decontamination"]["sha256"]  # covered by its digest
-    for section in ("classifiers", "embeddings"):
+    for section in ("classifiers", "embeddings", "perplexity"):
         for item in settings[section].values():
             item.update({name: True for name in MODEL_FILES if item.get(name)})  # their digests are covered
     if settings["shards"]:

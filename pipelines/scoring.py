@@ -1,4 +1,4 @@
-"""Classifiers of a spec: the steps that they are, and the files that those read."""
+"""Classifiers and n-gram models of a spec: the steps that they are, and the files that those read."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
@@ -6,10 +6,11 @@ from typing import TypeVar
 
 from curation.quality.embeddings import EmbeddingScore
 from curation.quality.ensembles import Ensemble
+from curation.quality.perplexity import ModelOfLanguage, Perplexity
 from curation.quality.scores import PACKAGED_CALIBRATION_SHA256, PACKAGED_SHA256, PREFIX, ClassifierScore
 from curation.step import Step
 from pipelines.configured import LocalFile
-from pipelines.spec import ClassifierSpec, EmbeddingSpec, JobSpec
+from pipelines.spec import ClassifierSpec, EmbeddingSpec, JobSpec, PerplexitySpec
 
 PACKAGED_MODELS = [PACKAGED_SHA256, PACKAGED_CALIBRATION_SHA256]
 QUALITY = "quality"
@@ -23,11 +24,12 @@ FILES = {
 }
 """Keys that name files, and the keys of their digests."""
 
-Scored = TypeVar("Scored", ClassifierSpec, EmbeddingSpec)
+Modelled = ClassifierSpec | EmbeddingSpec | PerplexitySpec
+Scored = TypeVar("Scored", ClassifierSpec, EmbeddingSpec, PerplexitySpec)
 
 
 def score_steps(spec: JobSpec, files: Mapping[str, LocalFile]) -> tuple[Step, ...]:
-    """Returns the steps of a spec's classifiers: each alone, then ensembles.
+    """Returns the steps of a spec's models: each classifier alone, ensembles, perplexity.
 
     Args:
         spec: the job.
@@ -55,20 +57,24 @@ def score_steps(spec: JobSpec, files: Mapping[str, LocalFile]) -> tuple[Step, ..
         steps.append(EmbeddingScore(name=name, buckets=name in bucketed, **files_of(embedding)))
     for name, ensemble in spec.ensembles.items():
         steps.append(Ensemble(name=name, members=ensemble.members, of=ensemble.of, combine=ensemble.combine))
+    if spec.perplexity:
+        models = (ModelOfLanguage(language=label, **files_of(model)) for label, model in spec.perplexity.items())
+        steps.append(Perplexity(models=tuple(models)))
     return tuple(steps)
 
 
-def files_of(item: ClassifierSpec | EmbeddingSpec) -> dict[str, str]:
+def files_of(item: Modelled) -> dict[str, str]:
     """Returns the values of the keys that name files or digests."""
     names = {*FILES, *FILES.values()}
     return {each.name: getattr(item, each.name) for each in fields(item) if each.name in names}
 
 
 def named_files(spec: JobSpec) -> Iterator[tuple[str, str, str | None]]:
-    """Yields (path of the key, file, digest) of every file that classifiers name."""
-    sections: tuple[tuple[str, Mapping[str, ClassifierSpec | EmbeddingSpec]], ...] = (
+    """Yields (path of the key, file, digest) of every file that models name."""
+    sections: tuple[tuple[str, Mapping[str, Modelled]], ...] = (
         ("classifiers", spec.classifiers),
         ("embeddings", spec.embeddings),
+        ("perplexity", spec.perplexity),
     )
     for section, items in sections:
         for name, item in items.items():
@@ -79,7 +85,7 @@ def named_files(spec: JobSpec) -> Iterator[tuple[str, str, str | None]]:
 
 
 def with_paths(spec: JobSpec, change: Callable[[str], str]) -> JobSpec:
-    """Returns `spec` with the paths of classifiers' files changed."""
+    """Returns `spec` with the paths of models' files changed."""
     return _with_files(spec, lambda name: (change(name), None))
 
 
@@ -92,6 +98,7 @@ def _with_files(spec: JobSpec, change: Change) -> JobSpec:
         spec,
         classifiers={name: _changed(item, change) for name, item in spec.classifiers.items()},
         embeddings={name: _changed(item, change) for name, item in spec.embeddings.items()},
+        perplexity={label: _changed(item, change) for label, item in spec.perplexity.items()},
     )
 
 

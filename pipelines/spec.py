@@ -294,6 +294,14 @@ class EnsembleSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PerplexitySpec:
+    """The n-gram model of a language, by which its texts get `signal.perplexity` and `signal.perplexity_bucket`."""
+
+    model: str = field(metadata=documented("a model by `gristmill perplexity train`, local or URL"))
+    sha256: str | None = key(None, "its digest; required for URLs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSpec:
     """Where and how the Beam graphs run; never changes the output."""
 
@@ -342,6 +350,10 @@ class JobSpec:
     )
     ensembles: dict[str, EnsembleSpec] = field(
         default_factory=dict, metadata=documented("named combinations of classifiers, each a signal of that name")
+    )
+    perplexity: dict[str, PerplexitySpec] = field(
+        default_factory=dict,
+        metadata=documented("n-gram models by label of `signal.language`; any: of texts that have no other"),
     )
     dedup: DedupSpec = key(DedupSpec(), "deduplication")
     validation: ValidationSpec = key(ValidationSpec(), "held-out documents")

@@ -140,6 +140,8 @@ def _names(spec: JobSpec) -> Iterator[Finding]:
         yield from _name(f"inputs.{name}", name)
     for name in spec.gates:
         yield from _name(f"gates.{name}", name)
+    for label in spec.perplexity:
+        yield from _name(f"perplexity.{label}", label)
     if not spec.inputs:
         yield "inputs", "expected at least one input, found none"
 

@@ -34,6 +34,7 @@ from curation.kernels.link_graph import link_graph
 from curation.kernels.markup import page_work
 from curation.kernels.minhash import SCHEMES, sign, sketch, sketch_characters
 from curation.kernels.nemo import nemo_counts
+from curation.kernels.ngrams import log_probabilities, ngram_table
 from curation.kernels.phrases import phrase_hits
 from curation.kernels.readability import lexical_diversity, syllable_counts
 from curation.kernels.refinedweb import refinedweb_removals
@@ -87,6 +88,8 @@ def _warm_text() -> None:
         sketch_characters(values, offsets_N1, num_chars_N, ngram=24, num_permutations=260, seed=1, scheme=scheme)
     _warm_fasttext(values, offsets_N1)
     _warm_heuristics(values, offsets_N1, found)
+    table = ngram_table(found.hash_W[:1].copy(), np.zeros((1, 2), dtype=np.float32))
+    log_probabilities(found.hash_W, found.word_offsets_N1, np.ones(1, np.bool_), table, order=3, unknown=-1.0)
 
 
 def _warm_fasttext(values: Bytes, offsets_N1: Counts) -> None:

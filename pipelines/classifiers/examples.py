@@ -136,7 +136,7 @@ def read_sources(sources: Sequence[Source], columns: Columns) -> Found:
         for batch in documents_of(spec, unit, accounts):
             tables.append(_examples(CLEANED(batch), labels[unit.source]))
         dead.append(accounts.dead_letter_table())
-    _check_bad_fraction(sum(table.num_rows for table in tables), sum(table.num_rows for table in dead))
+    check_bad_fraction(sum(table.num_rows for table in tables), sum(table.num_rows for table in dead))
     files: tuple[dict[str, object], ...] = tuple(
         {"source": source, "path": file.path, "bytes": file.bytes, "xxh3_128": file.digest}
         for source, file in plan.files
@@ -144,7 +144,8 @@ def read_sources(sources: Sequence[Source], columns: Columns) -> Found:
     return Found(tables=tuple(tables), dead_letters=tuple(dead), files=files)
 
 
-def _check_bad_fraction(documents: int, dead: int) -> None:
+def check_bad_fraction(documents: int, dead: int) -> None:
+    """Raises TooManyBadRecords when more than a tenth of the records are dead letters."""
     if dead > MAX_BAD_FRACTION * (documents + dead):
         raise TooManyBadRecords(
             f"{dead} of {documents + dead} records are dead letters, more than {MAX_BAD_FRACTION:.0%}; "

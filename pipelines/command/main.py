@@ -116,6 +116,11 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             does="Train, evaluate or calibrate a classifier of documents.",
             example="classifier train --positive good.jsonl --negative web.jsonl -o quality",
         ),
+        "perplexity": Entry(
+            module="perplexity",
+            does="Train an n-gram model that tells text like its own.",
+            example="perplexity train wiki.jsonl.gz --calibrate web.jsonl.gz --language en -o en.npz",
+        ),
         "tokenizer": Entry(
             module="tokenizer",
             does="Train a tokenizer on the kept text of a run.",

@@ -24,9 +24,11 @@ from curation.identity import doc_ids, hash_bytes
 from curation.quality.embeddings import EmbeddingScore
 from curation.quality.ensembles import Ensemble
 from curation.quality.gates import Gate, Rule, When
+from curation.quality.perplexity import ModelOfLanguage, Perplexity
 from curation.schema import DOCUMENT, READ
 from curation.step import Plan, Step, configuration_of
 from tests.evaluation_sets import index_file
+from tests.ngram_models import model_file
 from tests.onnx_encoder import write_encoder
 
 ENCODER = Path(tempfile.mkdtemp(prefix="gristmill-laws-"))
@@ -132,6 +134,16 @@ def evaluation_index():
     return index_file(Path(folder.name), {"laws/1": [SNIPPETS[0]], "laws/2": ["word " * 14]}, ngram=8)
 
 
+@functools.cache
+def ngram_models():
+    """Returns the n-gram models of two languages, trained on some of the snippets."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    texts = {"en": [SNIPPETS[0], "word " * 9], "any": [SNIPPETS[1], SNIPPETS[3]]}
+    files = {name: model_file(Path(folder.name, f"{name}.npz"), known) for name, known in texts.items()}
+    return tuple(ModelOfLanguage(language=name, model=path) for name, path in files.items())
+
+
 def example_of(kind):
     """Returns (a step of `kind`, what makes its batches); steps with defaults need nothing here."""
     if kind is Gate:
@@ -152,8 +164,10 @@ def example_of(kind):
         "UrlRules": url_batch,
         "BadWords": signal_batch,
         "Toxicity": signal_batch,
+        "Perplexity": signal_batch,
     }
-    return kind(), batches.get(kind.__name__, document_batch)
+    given = {"models": ngram_models()} if kind is Perplexity else {}
+    return kind(**given), batches.get(kind.__name__, document_batch)
 
 
 STEPS = sorted(set(found_steps()), key=lambda kind: kind.__qualname__)

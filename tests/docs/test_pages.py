@@ -58,6 +58,13 @@ def test_the_page_on_classifiers_trains_uses_measures_and_calibrates_one(finishe
     assert any("\nall " in output for output in outputs), "evaluate showed no measures"
 
 
+@pytest.mark.slow
+def test_the_page_on_perplexity_trains_a_model_and_ranks_a_run_by_it(jobs: Path, repository: Path):
+    *_, table = run_page(repository / "docs" / "perplexity.md", jobs)
+    for bucket in ("head", "middle", "tail"):
+        assert bucket in table, f"no document of the run is in the {bucket}"
+
+
 def test_recipes_are_at_most_thirty_lines(repository: Path):
     text = (repository / "docs" / "recipes.md").read_text()
     for recipe in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:

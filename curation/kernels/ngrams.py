@@ -1,9 +1,9 @@
 """Hashes of the runs of words (n-grams) that end at each word, and the log-probability of texts by a table of them.
 
 The words before a document are START. A model in back-off form gives log p(w | context) = the log-probability of the
-longest n-gram in the table that ends with w, plus the log-weights of the longer contexts (Katz 1987; Heafield 2011,
-section 2). An n-gram is in the table only if all that it ends with is: the search goes from short to long and stops at
-the first that is missing, and the contexts of a word are the n-grams that were found at the word before.
+longest n-gram in the table that ends with w, plus the log-weights of the longer contexts (Katz 1987; Heafield 2011).
+An n-gram is in the table only if all that it ends with is: the search goes from short to long and stops at the first
+that is missing, and the contexts of a word are the n-grams that were found at the word before.
 """
 
 from typing import NamedTuple

@@ -96,7 +96,7 @@ def read_model(content: bytes, *, name: str) -> NgramModel:
                 value_G2=file["value_G2"],
             )
         _check(model)
-    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise ArtifactError(
             f"{name}: expected an n-gram model, found {type(error).__name__}: {error}; "
             "gristmill perplexity train makes one"

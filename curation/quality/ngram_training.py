@@ -1,10 +1,11 @@
-"""Trains an n-gram model: interpolated modified Kneser-Ney smoothing (Chen and Goodman 1998, section 4.1.6).
+"""Trains an n-gram model: interpolated modified Kneser-Ney smoothing (Chen and Goodman 1999).
 
-Counts of the longest n-grams are how often they occur; those of shorter ones are how many different words come before
-them. Each count is discounted by its size, and the mass that this leaves goes to the context's next shorter one, at
-last to all words alike and one more, the unknown. A word is the hash that `curation.text.words` gives it; before a
-document's first word stands START. Everything is sums in a fixed order over sorted hashes: the same words give the same
-model. Hashes of 64 bits stand for n-grams: in 10^8 different ones, two share a hash with a probability of 3e-4.
+Computer Speech and Language 13. Counts of the longest n-grams are how often they occur; those of shorter ones are how
+many different words come before them. Each count is discounted by its size, and the mass that this leaves goes to the
+context's next shorter one, at last to all words alike and one more, the unknown. A word is the hash that
+`curation.text.words` gives it; before a document's first word stands START. Everything is sums in a fixed order over
+sorted hashes: the same words give the same model. Hashes of 64 bits stand for n-grams: in 10^8 different ones, two
+share a hash with a probability of 3e-4.
 """
 
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def _counted(hash_OW: Hashes) -> list[_Grams]:
 
 
 def _discounted(count_G: Counts) -> Reals:
-    """Returns counts less their discounts (Chen and Goodman 1998, equation 26), which lie between 0 and the count."""
+    """Returns counts less their discounts, which are estimated from how many n-grams occur once to four times."""
     one, two, three, four = (float(np.sum(count_G == count)) for count in (1, 2, 3, 4))
     discounts = FALLBACK
     if one and two and three:

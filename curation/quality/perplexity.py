@@ -1,6 +1,6 @@
 """How unexpected a text is to an n-gram model of its language, as CCNet ranks web pages by one of Wikipedia.
 
-Wenzek et al. 2020 (arXiv 1911.00359, section 3.3): documents of a language are cut by perplexity into head, middle and
+Wenzek et al. 2020 (arXiv 1911.00359): documents of a language are cut by perplexity into head, middle and
 tail. Theirs is KenLM over SentencePiece tokens by line; here it is a model of our own over words, by document, so that
 numbers compare within a model and not with theirs.
 """

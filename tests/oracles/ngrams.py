@@ -1,4 +1,4 @@
-"""Interpolated modified Kneser-Ney by its definition (Chen and Goodman 1998, section 4.1.6), in fractions."""
+"""Interpolated modified Kneser-Ney by its definition (Chen and Goodman 1999), in fractions."""
 
 import math
 from collections import Counter

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -93,6 +94,16 @@ def with_objects():
     return file.getvalue()
 
 
+def of_huge_claim():
+    """A file whose header claims 2^50 hashes, more than any machine has memory for."""
+    array, file = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(array, {"descr": "<u8", "fortran_order": False, "shape": (1 << 50,)})
+    with zipfile.ZipFile(io.BytesIO(damaged())) as made, zipfile.ZipFile(file, "w") as changed:
+        for name in made.namelist():
+            changed.writestr(name, array.getvalue() if name == "hash_G.npy" else made.read(name))
+    return file.getvalue()
+
+
 MODEL = model_of(LONG, order=2)
 
 
@@ -102,6 +113,7 @@ MODEL = model_of(LONG, order=2)
         (b"", "EOFError: No data left in file"),
         (damaged()[:-40], "BadZipFile: File is not a zip file"),
         (with_objects(), "ValueError: Object arrays cannot be loaded when allow_pickle=False"),
+        (of_huge_claim(), "MemoryError: Unable to allocate 8.00 PiB"),
         (damaged(order=9), "ValueError: order 9"),
         (damaged(hash_G=MODEL.hash_G[::-1]), "ValueError: hashes that are none, zero or out of order"),
         (damaged(hash_G=MODEL.hash_G[:0], value_G2=MODEL.value_G2[:0]), "ValueError: hashes that are none, zero or"),

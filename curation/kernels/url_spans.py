@@ -37,7 +37,7 @@ for _characters, _kind in (
 
 
 def tld_table(domains: list[str]) -> NDArray[np.uint8]:
-    """Returns uint8 (T, 24): top-level domains in ASCII, ascending, filled up with zeros.
+    """Returns uint8 (T, 24), read-only: top-level domains in ASCII, ascending, filled up with zeros.
 
     Raises:
         ValueError: one is longer, or not of lower-case letters, digits and hyphens.
@@ -48,6 +48,7 @@ def tld_table(domains: list[str]) -> NDArray[np.uint8]:
         if not 0 < len(encoded) <= TLD_BYTES or not all(KINDS[byte] & ALNUM or byte == HYPHEN for byte in encoded):
             raise ValueError(f"tld_table: expected up to {TLD_BYTES} of a-z, 0-9 and -, found {domain!r}")
         row[: len(encoded)] = encoded
+    table.setflags(write=False)
     return table
 
 

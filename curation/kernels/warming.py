@@ -131,7 +131,7 @@ def _warm_heuristics(values: Bytes, offsets_N1: Counts, found: WordArrays) -> No
     refinedweb_removals(values, offsets_N1, found, hits, phrase_sizes=np.full(3, 7, dtype=np.int64))
     nemo_counts(values, offsets_N1, found, hits, end_marks=marks)
     punctuation_words(values, offsets_N1, found)
-    has_words(values, offsets_N1)
+    has_words(values, offsets_N1.copy())  # writable: of the text's own buffers, not of the words'
     lexical_diversity(found.hash_W, found.word_offsets_N1, factor=0.72)
     syllable_counts(values, offsets_N1, found)
     median_chars(found.chars_W, found.word_offsets_N1)

@@ -79,9 +79,7 @@ def _require(schema: pa.Schema) -> pa.Schema:
 
 @functools.cache
 def _top_level_domains() -> NDArray[np.uint8]:
-    table = tld_table(top_level_domains())
-    table.setflags(write=False)
-    return table
+    return tld_table(top_level_domains())
 
 
 def top_level_domains() -> list[str]:

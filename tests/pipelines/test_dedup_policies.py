@@ -256,7 +256,12 @@ def with_parents(done, parents):
         named = [ids[parents[name]] if name in parents else None for name in table["user_id"].to_pylist()]
         place = table.schema.get_field_index("parent_id")
         pq.write_table(table.set_column(place, table.schema.field(place), pa.array(named, pa.binary(16))), path)
-    for name in ("verdicts", "links", "decisions", "documents", "review", "tokens"):
+    for path in (done.folder / "accounts").glob("*.parquet"):  # what was made from others was not read
+        table = pq.read_table(path)
+        read = len(ids) - len(parents)
+        rows = [row | ({"count": read} if row["kind"] == "document" else {}) for row in table.to_pylist()]
+        pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
+    for name in ("verdicts", "links", "decisions", "documents", "review", "tasks", "tokens"):
         shutil.rmtree(done.folder / name, ignore_errors=True)
     (done.folder / "manifest.json").unlink()
     run_job(done.spec, spec_path=None, output=str(done.folder), limit=None, settings=(), progress=silent())

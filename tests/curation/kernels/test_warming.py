@@ -19,7 +19,8 @@ from curation.dedup.minhash import MinHash
 from curation.plan import EDITS, SIGNALS
 from curation.schema import EDIT
 texts = pa.array(["A text of words, " * 9, "noch einer mit Umläuten: äöü " * 9])
-batch = pa.record_batch({"text": texts, "edits": pa.array([[], []], pa.list_(EDIT))})
+addresses = {"url": pa.array(["https://a.example/", None]), "site": pa.array(["a.example", None])}
+batch = pa.record_batch({"text": texts, "edits": pa.array([[], []], pa.list_(EDIT)), **addresses})
 signings = [{}, {"normalize": "fineweb"}, {"scheme": "affine64"}, {"shingle": "characters", "ngram": 24}]
 signings += [{"shingle": "characters", "scheme": "affine64"}, {"normalize": "fineweb", "scheme": "affine64"}]
 for step in (*(kind() for kind in SIGNALS.values()), *EDITS.values()):
@@ -71,8 +72,8 @@ def test_boundscheck_bites_on_the_unchecked_loads_and_only_when_it_is_on(tmp_pat
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT"])
 def test_kernels_agree_with_their_oracles_with_bounds_checked_and_with_the_jit_off(mode, tmp_path, repository):
-    tested = ("words", "content", "lines", "minhash", "simplified", "fasttext", "folding", "families")
-    tested += ("byte_runs", "grams", "ngrams")
+    tested = ("bands", "jaccard", "union_find", "words", "content", "lines", "minhash", "simplified", "fasttext")
+    tested += ("folding", "families", "byte_runs", "grams", "ngrams")
     kernel_tests = [f"kernels/test_{name}.py" for name in tested]
     names = (
         *kernel_tests,
@@ -88,7 +89,7 @@ def test_kernels_agree_with_their_oracles_with_bounds_checked_and_with_the_jit_o
     ignored = ["-W", "ignore:overflow encountered:RuntimeWarning"]  # uint64 arithmetic is meant to wrap around
     selected = [
         "-k",
-        "definition or depend or block or relatives or ancestor",
+        "definition or depend or block or relatives or ancestor or exactly or whatever",
         "-p",
         "no:cacheprovider",
         "-q",

@@ -6,7 +6,7 @@ which datatrove 0.10.1's `C4QualityFilter` follows. A line ends at a line feed; 
 
 import numpy as np
 
-from curation.kernels import kernel
+from curation.kernels import borrowing, kernel
 from curation.kernels.code_points import Marks, character, character_size, is_in, last_character_at
 from curation.kernels.line_statistics import num_characters
 from curation.kernels.lines import is_space
@@ -142,7 +142,7 @@ def _removals(  # type: ignore[no-untyped-def]
     return range_R3[:count], removal_offsets_N1
 
 
-@kernel
+@borrowing
 def _line_rule(values, left, right, phrase_H, min_words, max_word_chars):  # type: ignore[no-untyped-def]
     """Returns the rule that removes the line whose stripped text is values[left:right], end marks aside, or KEEP."""
     if _has_longer_word(values, left, right, np.uint64(max_word_chars)):
@@ -165,7 +165,7 @@ def _line_rule(values, left, right, phrase_H, min_words, max_word_chars):  # typ
     return KEEP
 
 
-@kernel
+@borrowing
 def _has_longer_word(values, left, right, max_chars):  # type: ignore[no-untyped-def]
     """Returns whether a run without white space has more than `max_chars` code points.
 
@@ -187,7 +187,7 @@ def _has_longer_word(values, left, right, max_chars):  # type: ignore[no-untyped
     return False
 
 
-@kernel
+@borrowing
 def _fewer_words(values, left, right, min_words):  # type: ignore[no-untyped-def]
     """Returns whether there are fewer than `min_words` runs without white space; looks no further than it must."""
     count = 0
@@ -203,7 +203,7 @@ def _fewer_words(values, left, right, min_words):  # type: ignore[no-untyped-def
     return count < min_words
 
 
-@kernel
+@borrowing
 def _has_end_mark(values, left, right, citation_C2, marks_T):  # type: ignore[no-untyped-def]
     """Returns whether the text without its citations ends in a mark and not in three full stops."""
     at = right
@@ -255,7 +255,7 @@ def _citations(values, begin, end):  # type: ignore[no-untyped-def]
     return citation_C2[:count]
 
 
-@kernel
+@borrowing
 def _citation_end(values, start, end):  # type: ignore[no-untyped-def]
     """Returns the end of the citation that begins at `start`, or `start` if none does."""
     at = start + ONE
@@ -288,7 +288,7 @@ def _sentences(values, offsets_N1, newline_K, newline_offsets_N1, marks_T, closi
         counts_N[n] = total
 
 
-@kernel
+@borrowing
 def _sentences_of_line(values, low, high, marks_T, closing_T, leads):  # type: ignore[no-untyped-def]
     while low < high and is_space(values[low]):
         low += ONE
@@ -309,7 +309,7 @@ def _sentences_of_line(values, low, high, marks_T, closing_T, leads):  # type: i
     return count
 
 
-@kernel
+@borrowing
 def _after_marks(values, at, high, marks_T, closing_T):  # type: ignore[no-untyped-def]
     """Returns the end of the run of marks and closing characters at `at`."""
     while at < high:
@@ -320,7 +320,7 @@ def _after_marks(values, at, high, marks_T, closing_T):  # type: ignore[no-untyp
     return at
 
 
-@kernel
+@borrowing
 def _is_initial(values, low, at, stop):  # type: ignore[no-untyped-def]
     """Returns whether the mark is one full stop after a single ASCII letter."""
     if values[at] != DOT or stop != at + ONE or at == low:

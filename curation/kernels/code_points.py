@@ -8,7 +8,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.kernels import kernel
+from curation.kernels import borrowing
 from curation.kernels.unicode import CODE_POINTS
 
 Marks = NDArray[np.bool_]
@@ -32,7 +32,7 @@ def marks_table(characters: str) -> Marks:
     return table
 
 
-@kernel
+@borrowing
 def character_size(lead):  # type: ignore[no-untyped-def]
     """Returns the bytes of the character that begins with `lead`; 1 for what begins none."""
     if lead < np.uint8(0xC0):
@@ -42,7 +42,7 @@ def character_size(lead):  # type: ignore[no-untyped-def]
     return THREE if lead < np.uint8(0xF0) else FOUR
 
 
-@kernel
+@borrowing
 def character(values, begin, end):  # type: ignore[no-untyped-def]
     """Returns the code point at `begin`, 0 where its bytes pass `end`."""
     lead = np.uint64(values[begin])
@@ -57,7 +57,7 @@ def character(values, begin, end):  # type: ignore[no-untyped-def]
     return point
 
 
-@kernel
+@borrowing
 def last_character_at(values, begin, end):  # type: ignore[no-untyped-def]
     """Returns where the last character of values[begin:end] begins (the range is not empty)."""
     at = end - ONE
@@ -66,7 +66,7 @@ def last_character_at(values, begin, end):  # type: ignore[no-untyped-def]
     return at
 
 
-@kernel
+@borrowing
 def is_in(marks_T, point):  # type: ignore[no-untyped-def]
     """Returns whether a code point is in a set."""
     return point < np.uint64(marks_T.size) and marks_T[point]

@@ -4,10 +4,12 @@ Rae et al. 2021 (arXiv 2112.11446), Table A1; where the paper leaves room, as da
 `GopherQualityFilter`. Lines end at a line feed; white space is that of ASCII.
 """
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.kernels import kernel
+from curation.kernels import borrowing, kernel
 from curation.kernels.lines import is_space
 from curation.kernels.vector import count_bits, lowest_bit, mask_of_byte
 from curation.kernels.words import Bytes, Counts, WordArrays, check_documents
@@ -18,7 +20,7 @@ SYMBOL_HASH, ELLIPSIS, LINES, BULLET_LINES, ELLIPSIS_LINES, STOP_WORDS = range(6
 MAX_STOP_WORDS = 64
 FILTER = np.uint64(1023)
 Z, ONE, TWO, THREE, SIX, LAST = (np.uint64(n) for n in (0, 1, 2, 3, 6, 63))
-DOT, HASH, ELLIPSIS_LEAD = np.uint8(ord(".")), np.uint8(ord("#")), np.uint8(0xE2)
+DOT, HASH, ELLIPSIS_LEAD, ELLIPSIS_END = (np.uint8(byte) for byte in (ord("."), ord("#"), 0xE2, 0xA6))
 
 
 def quality_counts(
@@ -40,18 +42,19 @@ def quality_counts(
     check_documents(values, offsets_N1)
     counts_N6 = np.zeros((offsets_N1.size - 1, 6), dtype=np.int64)
     stop_hash_S = hashes_of(stop_words)
-    filter_F = np.zeros(int(FILTER) + 1, dtype=np.uint8)
-    filter_F[stop_hash_S & FILTER] = 1
     bullet_K, size_K = _bullets(bullets)
     newlines = (words.newline_K, words.newline_offsets_N1)
     _symbols(values, offsets_N1, counts_N6)
     _lines(values, offsets_N1, *newlines, bullet_K, size_K, counts_N6)
-    _stop_words(words.hash_W, words.word_offsets_N1, stop_hash_S, filter_F, counts_N6)
+    _stop_words(words.hash_W, words.word_offsets_N1, stop_hash_S, counts_N6)
     return counts_N6
 
 
+@functools.cache
 def hashes_of(stop_words: tuple[str, ...]) -> NDArray[np.uint64]:
-    """Returns uint64 (S,): the hash of each word.
+    """Returns uint64 (S,), read-only: the hash of each word.
+
+    Remembered, since looking for these words would take the memory that `words` keeps for the next batch.
 
     Raises:
         ValueError: one is not exactly one word, or there are more than 64.
@@ -64,7 +67,9 @@ def hashes_of(stop_words: tuple[str, ...]) -> NDArray[np.uint64]:
     found = find_words(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets_N1)
     if found.length_W.tolist() != [len(word) for word in encoded] or len(encoded) > MAX_STOP_WORDS:
         raise ValueError(f"stop_words: expected at most {MAX_STOP_WORDS} single words, found {stop_words!r}")
-    return found.hash_W
+    hash_S = found.hash_W.copy()
+    hash_S.setflags(write=False)
+    return hash_S
 
 
 def _bullets(bullets: tuple[str, ...]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
@@ -85,14 +90,17 @@ def _symbols(values, offsets_N1, counts_N6):  # type: ignore[no-untyped-def]
         run, after = Z, Z  # dots of the current run, modulo 3, and where its next dot would be
         for block in range((end - begin + LAST) >> SIX):
             at = begin + (np.uint64(block) << SIX)
-            source, index = values, at
-            if at + np.uint64(64) > end:
+            if at + np.uint64(64) <= end:
+                hash_bits, dots, ends = _symbol_masks(values, at)
+            else:
                 tail[:] = 0
                 for i in range(end - at):
                     tail[i] = values[at + i]
-                source, index = tail, Z
-            hashes += count_bits(mask_of_byte(source, index, HASH))
-            dots = mask_of_byte(source, index, DOT)
+                hash_bits, dots, ends = _symbol_masks(tail, Z)
+            hashes += count_bits(hash_bits)
+            if not dots & (dots << ONE | np.uint64(after == at)):  # no two stand together: the usual case
+                run, after = (ONE, at + np.uint64(64)) if dots >> LAST else (Z, Z)
+                dots = Z
             while dots:
                 position = at + lowest_bit(dots)
                 run = run + ONE if position == after else ONE
@@ -101,15 +109,25 @@ def _symbols(values, offsets_N1, counts_N6):  # type: ignore[no-untyped-def]
                     ellipses += ONE
                     run = Z
                 dots &= dots - ONE
-            leads = mask_of_byte(source, index, ELLIPSIS_LEAD)
-            while leads:
-                ellipses += np.uint64(_is_ellipsis_character(values, at + lowest_bit(leads), end))
-                leads &= leads - ONE
+            while ends:
+                last = at + lowest_bit(ends)
+                ellipses += np.uint64(last >= begin + TWO and _is_ellipsis_character(values, last - TWO, end))
+                ends &= ends - ONE
         counts_N6[n, SYMBOL_HASH] = np.int64(hashes)
         counts_N6[n, ELLIPSIS] = np.int64(ellipses)
 
 
-@kernel
+@borrowing
+def _symbol_masks(source, index):  # type: ignore[no-untyped-def]
+    """Returns masks of 64 bytes: of `#`, of `.`, and of bytes that may be the last of U+2026."""
+    return (
+        mask_of_byte(source, index, HASH),
+        mask_of_byte(source, index, DOT),
+        mask_of_byte(source, index, ELLIPSIS_END),
+    )
+
+
+@borrowing
 def _is_ellipsis_character(values, position, end):  # type: ignore[no-untyped-def]
     """Returns whether U+2026 (E2 80 A6) is at `position`."""
     return (
@@ -120,7 +138,7 @@ def _is_ellipsis_character(values, position, end):  # type: ignore[no-untyped-de
     )
 
 
-@kernel
+@borrowing
 def _ends_with_ellipsis(values, begin, end):  # type: ignore[no-untyped-def]
     if end < begin + THREE:
         return False
@@ -129,7 +147,7 @@ def _ends_with_ellipsis(values, begin, end):  # type: ignore[no-untyped-def]
     return _is_ellipsis_character(values, end - THREE, end)
 
 
-@kernel
+@borrowing
 def _is_bullet(values, begin, end, bullet_K, size_K):  # type: ignore[no-untyped-def]
     """Returns whether values[begin:end] starts with one of the bullets."""
     head = np.uint32(0)
@@ -170,13 +188,23 @@ def _lines(values, offsets_N1, newline_K, newline_offsets_N1, bullet_K, size_K, 
 
 
 @kernel
-def _stop_words(hash_W, word_offsets_N1, stop_hash_S, filter_F, counts_N6):  # type: ignore[no-untyped-def]
-    """Counts which of the stop words occur; `filter_F` by the low hash bits spares most comparisons."""
+def _stop_words(hash_W, word_offsets_N1, stop_hash_S, counts_N6):  # type: ignore[no-untyped-def]
+    """Counts which of the stop words occur.
+
+    A filter by the low hash bits spares most comparisons; words that were seen leave it, so that frequent ones cost
+    no more than others.
+    """
+    filter_F = np.zeros(FILTER + ONE, dtype=np.bool_)
     for n in range(np.uint64(word_offsets_N1.size - 1)):
+        for stop_hash in stop_hash_S:
+            filter_F[stop_hash & FILTER] = True
         seen = Z
         for j in range(np.uint64(word_offsets_N1[n]), np.uint64(word_offsets_N1[n + ONE])):
             word = hash_W[j]
             if filter_F[word & FILTER]:
+                filter_F[word & FILTER] = False
                 for s in range(np.uint64(stop_hash_S.size)):
                     seen |= np.uint64(stop_hash_S[s] == word) << s
+                    if stop_hash_S[s] & FILTER == word & FILTER and not seen >> s & ONE:
+                        filter_F[word & FILTER] = True
         counts_N6[n, STOP_WORDS] = np.int64(count_bits(seen))

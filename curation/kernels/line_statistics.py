@@ -7,7 +7,7 @@ A line ends at a line feed; one of ASCII white space alone is blank.
 
 import numpy as np
 
-from curation.kernels import kernel
+from curation.kernels import borrowing, kernel
 from curation.kernels.characters import CHARS
 from curation.kernels.code_points import Marks, character, is_in, last_character_at
 from curation.kernels.lines import is_space
@@ -40,7 +40,7 @@ def line_counts(values: Bytes, offsets_N1: Counts, words: WordArrays, *, marks: 
     return counts_N5
 
 
-@kernel
+@borrowing
 def num_characters(values, begin, end):  # type: ignore[no-untyped-def]
     """Returns the code points of values[begin:end]: its bytes less the continuation bytes."""
     count = end - begin
@@ -54,7 +54,7 @@ def num_characters(values, begin, end):  # type: ignore[no-untyped-def]
     return count
 
 
-@kernel
+@borrowing
 def is_blank(values, begin, end):  # type: ignore[no-untyped-def]
     """Returns whether values[begin:end] is ASCII white space alone."""
     at = begin
@@ -94,7 +94,7 @@ def _lines(values, offsets_N1, newline_K, newline_offsets_N1, num_chars_N, marks
             low = high + ONE
 
 
-@kernel
+@borrowing
 def _seen(key, table, mask):  # type: ignore[no-untyped-def]
     """Returns whether the key is in the table; afterwards it is."""
     key |= ONE  # 0 marks an empty slot

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.kernels import kernel
+from curation.kernels import borrowing, kernel
 from curation.kernels.words import Bytes, Counts, WordArrays, check_documents
 
 Z, ONE, TWO = (np.uint64(n) for n in (0, 1, 2))
@@ -96,7 +96,7 @@ def _join(start_L, end_L, line_offsets_N1, min_bytes, start_P, end_P, offsets_N1
         offsets_N1[n + ONE] = np.int64(num_pieces)
 
 
-@kernel
+@borrowing
 def is_space(byte):  # type: ignore[no-untyped-def]
     """Returns whether `str.strip` removes this ASCII byte."""
     return (byte >= 9 and byte <= 13) or (byte >= 28 and byte <= 32)

@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.kernels import kernel
-from curation.kernels.vector import lowest_bit, mask_of_pairs
+from curation.kernels import borrowing, kernel
+from curation.kernels.vector import lowest_bit, mask_of_byte, mask_of_pairs
 from curation.kernels.words import Bytes, Counts, check_documents
 
 COMMON_FIRST = " etaoinsrhldcumfpgwybvkxjqz"
 """Letters by their frequency in English text (Lewand 2000, Cryptological Mathematics, p. 36); for speed alone."""
 
-Z, ONE, SIX, BLOCK = (np.uint64(n) for n in (0, 1, 6, 64))
+Z, ONE, SIX, BLOCK, LANE = (np.uint64(n) for n in (0, 1, 6, 64, 0xFF))
 CASE = np.uint8(0x20)
 LANES = 8
 
@@ -38,6 +38,7 @@ class _Search(NamedTuple):
     text_offsets_P1: Counts
     pair_G2: NDArray[np.uint64]
     """First and second bytes of up to eight pairs, in lanes of 8 bits, with `| 0x20` on each; by groups of pairs."""
+    has_one_pair: bool
     group_P: Counts
     """The group that has the phrase's pair."""
     shift_P: Counts
@@ -80,6 +81,7 @@ def _search_of(phrases: tuple[str, ...]) -> _Search:
         text=np.frombuffer("".join(phrases).encode(), dtype=np.uint8),
         text_offsets_P1=np.cumsum([0, *map(len, phrases)], dtype=np.int64),
         pair_G2=np.array(list(map(_lanes, groups)), dtype=np.uint64).reshape(-1, 2),
+        has_one_pair=len(pairs) == 1,
         group_P=np.array(group_P, dtype=np.int64),
         shift_P=np.array(shift_P, dtype=np.int64),
     )
@@ -98,7 +100,7 @@ def _lanes(group: tuple[bytes, ...]) -> tuple[int, int]:
 
 
 @kernel
-def _find(values, offsets_N1, text, text_offsets_P1, pair_G2, group_P, shift_P):  # type: ignore[no-untyped-def]
+def _find(values, offsets_N1, text, text_offsets_P1, pair_G2, has_one_pair, group_P, shift_P):  # type: ignore[no-untyped-def]
     position_H = np.empty(1024, dtype=np.int64)
     phrase_H = np.empty(1024, dtype=np.int64)
     hit_offsets_N1 = np.zeros(offsets_N1.size, dtype=np.int64)
@@ -108,6 +110,7 @@ def _find(values, offsets_N1, text, text_offsets_P1, pair_G2, group_P, shift_P):
         begin, end = np.uint64(offsets_N1[n]), np.uint64(offsets_N1[n + ONE])
         at = begin
         while at < end:
+            at = _next_block(values, at, end, pair_G2, has_one_pair)
             source, index = values, at
             if at + BLOCK >= end:
                 tail[:] = 0
@@ -132,7 +135,26 @@ def _find(values, offsets_N1, text, text_offsets_P1, pair_G2, group_P, shift_P):
     return position_H[:found], phrase_H[:found], hit_offsets_N1
 
 
-@kernel
+@borrowing
+def _next_block(values, at, end, pair_G2, has_one_pair):  # type: ignore[no-untyped-def]
+    """Returns where the next block of 64 bytes begins that has a pair or reaches up to the end of the document."""
+    while at + BLOCK < end:
+        found = Z
+        if has_one_pair:
+            first, second = np.uint8(pair_G2[0, 0] & LANE), np.uint8(pair_G2[0, 1] & LANE)
+            found = mask_of_byte(values, at, first) | mask_of_byte(values, at, np.uint8(first ^ CASE))
+            after = at + ONE
+            found &= mask_of_byte(values, after, second) | mask_of_byte(values, after, np.uint8(second ^ CASE))
+        else:
+            for g in range(np.uint64(pair_G2.shape[0])):
+                found |= mask_of_pairs(values, at, pair_G2[g, 0], pair_G2[g, 1])
+        if found:
+            break
+        at += BLOCK
+    return at
+
+
+@borrowing
 def _is_at(values, begin, end, position, shift, words):  # type: ignore[no-untyped-def]
     """Returns whether the document has `words` in any case from `shift` bytes before `position`."""
     size = np.uint64(words.size)

@@ -17,7 +17,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from curation.kernels import borrowing, kernel, plain
+from curation.kernels import borrowing, plain
 from curation.kernels.plain import Bytes, Floats
 
 BLOCK = 64
@@ -286,7 +286,7 @@ def _dot_8_ir(typing_context, left, left_index, right, index):  # type: ignore[n
     return signature, codegen
 
 
-@kernel
+@borrowing
 def _classify(source, index, target, target_index):  # type: ignore[no-untyped-def]
     """Lowers A-Z of 64 bytes into `target`; returns masks (word, digit, newline, lead, ideograph, table).
 
@@ -298,7 +298,7 @@ def _classify(source, index, target, target_index):  # type: ignore[no-untyped-d
     return _classify_ir(source, index, target, target_index)  # type: ignore[call-arg]
 
 
-@kernel
+@borrowing
 def _mask_of_byte(source, index, byte):  # type: ignore[no-untyped-def]
     """Returns uint64: bit i is set where source[index + i] == byte."""
     source[index], source[index + np.uint64(63)]
@@ -366,7 +366,7 @@ def _dot_8(left, left_index, right, index):  # type: ignore[no-untyped-def]
     return _dot_8_ir(left, left_index, right, index)  # type: ignore[call-arg]
 
 
-@kernel
+@borrowing
 def _mask_of_pairs(source, index, firsts, seconds):  # type: ignore[no-untyped-def]
     """Returns uint64: bit i is set where source[index + i] and the byte after it are one of eight pairs.
 
@@ -376,26 +376,26 @@ def _mask_of_pairs(source, index, firsts, seconds):  # type: ignore[no-untyped-d
     return _pairs_mask_ir(source, index, firsts, seconds)  # type: ignore[call-arg]
 
 
-@kernel
+@borrowing
 def _load_u64(source, index):  # type: ignore[no-untyped-def]
     """Returns eight bytes from `index` as a little-endian uint64."""
     source[index], source[index + np.uint64(7)]
     return _load_ir(source, index)  # type: ignore[call-arg]
 
 
-@kernel
+@borrowing
 def _multiply(left, right):  # type: ignore[no-untyped-def]
     """Returns high xor low half of the 128-bit product: the mixer of wyhash and xxh3."""
     return _multiply_ir(left, right)  # type: ignore[call-arg]
 
 
-@kernel
+@borrowing
 def _count_bits(mask):  # type: ignore[no-untyped-def]
     """Returns the number of set bits."""
     return _count_ir(mask)  # type: ignore[call-arg]
 
 
-@kernel
+@borrowing
 def _lowest_bit(mask):  # type: ignore[no-untyped-def]
     """Returns the index of the lowest set bit; 64 if none is set."""
     return _lowest_ir(mask)  # type: ignore[call-arg]

@@ -113,7 +113,10 @@ class GopherRepetition:
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Measures `text`."""
         words = words_of(batch["text"])
-        counts = repetition_counts(words.values, words.offsets_N1, words.found, words.lines()).astype(np.float64)
+        is_spaced_N = words.is_spaced_N
+        counts = repetition_counts(
+            words.values, words.offsets_N1, words.found, words.lines(), has_ngrams_N=is_spaced_N
+        ).astype(np.float64)
         per_char = np.maximum(words.num_chars_N, 1)
         signals = {
             "dup_line_fraction": counts[:, DUP_LINES] / counts[:, REPETITION_LINES],
@@ -122,4 +125,4 @@ class GopherRepetition:
             "dup_paragraph_char_fraction": counts[:, DUP_PARAGRAPH_CHARS] / per_char,
         }
         signals |= {name: counts[:, NGRAMS + i] / per_char for i, name in enumerate(NGRAM_SIGNALS)}
-        return add_signals(batch, signals, null=dict.fromkeys(NGRAM_SIGNALS, ~words.is_spaced_N))
+        return add_signals(batch, signals, null=dict.fromkeys(NGRAM_SIGNALS, ~is_spaced_N))

@@ -79,20 +79,43 @@ def test_a_thai_sentence_has_about_as_many_words_as_a_reader_counts():
     assert 15 <= row["num_words"] <= 25, "16 words by pythainlp 5.4.0 (newmm)"
 
 
-def test_a_hundred_times_the_same_five_words_repeat_in_all_but_the_first_place():
-    text = " ".join(["aa bb cc dd ee"] * 100)
+@pytest.mark.parametrize("times", [2, 8, 9, 100, 300])
+def test_five_words_again_and_again_repeat_in_all_but_the_first_place(times):
+    text = " ".join(["aa bb cc dd ee"] * times)
     (row,) = signals(GopherRepetition(), text)
-    assert row["dup_5gram_char_fraction"] == 99 * 10 / len(text)
-    assert row["top_2gram_char_fraction"] == 100 * len("aa bb") / len(text)
+    assert row["dup_5gram_char_fraction"] == (times - 1) * 10 / len(text)
+    assert row["top_2gram_char_fraction"] == times * len("aa bb") / len(text)
+
+
+def test_n_grams_of_a_document_are_the_same_beside_one_in_a_script_without_spaces():
+    spaced, spaceless = "a b a b c a b c d " * 9, "これは日本語の文です。" * 30
+    beside = signals(GopherRepetition(), spaceless, spaced, spaceless, "", spaced + "x")
+    alone = [signals(GopherRepetition(), text)[0] for text in (spaceless, spaced, spaceless, "", spaced + "x")]
+    assert beside == alone
+    assert [row["top_2gram_char_fraction"] is None for row in beside] == [True, False, True, False, False]
 
 
 @pytest.mark.parametrize(
     ("text", "count"), [("...", 1), (".....", 1), ("......", 2), ("x" * 62 + "...", 1), ("…", 1), ("x" * 63 + "…", 1)]
+    + [("x" * 62 + "." * size, size // 3) for size in (2, 4, 6, 70, 131)]
+    + [("x" * 63 + ". .. .", 0), ("x" * 61 + "..", 0), ("x" * 60 + "...", 1), ("x" * 61 + "...", 1)]
+    + [("x" * 62 + "…", 1), ("x" * 64 + "…", 1), ("x" * 61 + "…", 1), ("…" * 30, 30)]
 )
 def test_an_ellipsis_is_counted_where_it_crosses_a_64_byte_block_too(text, count):
     (row,) = signals(GopherQuality(), text + " word")
     words = 2 if "x" in text else 1
     assert math.isclose(row["symbol_word_ratio_ellipsis"], count / words)
+
+
+def test_a_stop_word_counts_once_however_often_it_comes_and_in_each_document():
+    texts = ("the the of the The of", "the", "", "to be and have the of that with with x " * 3)
+    assert [row["num_stop_words"] for row in signals(GopherQuality(), *texts)] == [2, 1, 0, 8]
+
+
+def test_all_64_stop_words_are_told_apart_though_a_filter_sees_ten_bits_of_each():
+    listed = tuple(f"w{i}" for i in range(64))
+    texts = (" ".join(listed), " ".join(listed[::-1] * 2), " ".join(listed[::2]))
+    assert [row["num_stop_words"] for row in signals(GopherQuality(stop_words=listed), *texts)] == [64, 64, 32]
 
 
 def test_bullets_and_stop_words_are_settings_of_the_step():

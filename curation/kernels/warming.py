@@ -76,7 +76,9 @@ def _warm_text() -> None:
         column.setflags(write=False)
     content_hashes(values, offsets_N1)
     quality_counts(values, offsets_N1, found, stop_words=("the",), bullets=("-",))
-    repetition_counts(values, offsets_N1, found, lines(values, offsets_N1, found), has_ngrams_N=np.ones(1, dtype=np.bool_))
+    repetition_counts(
+        values, offsets_N1, found, lines(values, offsets_N1, found), has_ngrams_N=np.ones(1, dtype=np.bool_)
+    )
     joined_lines(lines(values, offsets_N1, found), 9)
     folded_words(values, offsets_N1, found)
     hash_W = simplified_hashes(values, offsets_N1, found)  # writable, unlike the words'

@@ -96,10 +96,11 @@ def test_n_grams_of_a_document_are_the_same_beside_one_in_a_script_without_space
 
 
 @pytest.mark.parametrize(
-    ("text", "count"), [("...", 1), (".....", 1), ("......", 2), ("x" * 62 + "...", 1), ("…", 1), ("x" * 63 + "…", 1)]
+    ("text", "count"),
+    [("...", 1), (".....", 1), ("......", 2), ("x" * 62 + "...", 1), ("…", 1), ("x" * 63 + "…", 1)]
     + [("x" * 62 + "." * size, size // 3) for size in (2, 4, 6, 70, 131)]
     + [("x" * 63 + ". .. .", 0), ("x" * 61 + "..", 0), ("x" * 60 + "...", 1), ("x" * 61 + "...", 1)]
-    + [("x" * 62 + "…", 1), ("x" * 64 + "…", 1), ("x" * 61 + "…", 1), ("…" * 30, 30)]
+    + [("x" * 62 + "…", 1), ("x" * 64 + "…", 1), ("x" * 61 + "…", 1), ("…" * 30, 30)],
 )
 def test_an_ellipsis_is_counted_where_it_crosses_a_64_byte_block_too(text, count):
     (row,) = signals(GopherQuality(), text + " word")

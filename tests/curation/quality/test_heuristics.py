@@ -72,7 +72,9 @@ def test_sentences_and_phrases_are_counted_by_the_definition(texts):
 def test_a_phrase_is_found_where_blocks_of_64_bytes_divide_it():
     texts = ["x" * before + "Lorem IPSUM" + "x" * after for before in range(50, 68) for after in (0, 1, 2, 64, 117)]
     assert {found["num_lorem_ipsum"] for found in signals(C4(), texts)} == {1.0}
-    assert {found["num_lorem_ipsum"] for found in signals(C4(), ["uM" * 99, "m" * 70 + "u", "lorem ipsu" * 20])} == {0.0}
+    assert {found["num_lorem_ipsum"] for found in signals(C4(), ["uM" * 99, "m" * 70 + "u", "lorem ipsu" * 20])} == {
+        0.0
+    }
 
 
 @each_of_many

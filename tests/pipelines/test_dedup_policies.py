@@ -21,6 +21,8 @@ from pipelines.rundir import open_run
 from pipelines.spec import DedupSpec, GateSpec, InputSpec, JobSpec, NearSpec, ValidationSpec
 from pipelines.store import Store
 
+pytestmark = [pytest.mark.slow]
+
 WORDS = [f"{start}{end}" for start in "bdfgklmnprstvz" for end in ("an", "el", "iro", "osta", "umi", "ecker")]
 
 
@@ -118,7 +120,6 @@ def test_each_kind_of_link_has_its_own_rule_and_the_first_kind_is_named(tmp_path
     assert [counts[name] for name in ("exact_duplicates", "url_duplicates", "near_duplicates")] == [2, 1, 1]
 
 
-@pytest.mark.slow
 def test_raw_content_may_be_equal_where_edits_made_it_so_and_text_where_only_edits_tell_apart(tmp_path):
     documents = [{"id": "1", "text": A + " e\u0301"}, {"id": "2", "text": A + " \u00e9"}]
     assert run(tmp_path / "raw", _made(tmp_path / "raw", documents), exact=("raw",), near=None).kept() == ["1", "2"]
@@ -130,14 +131,12 @@ def _made(folder: Path, documents):
     return documents
 
 
-@pytest.mark.slow
 def test_nothing_is_linked_where_nothing_is_asked_for(tmp_path):
     done = run(tmp_path, [{"id": "1", "text": A}, {"id": "2", "text": A}], exact=False, near=None)
     assert done.kept() == ["1", "2"]
     assert done.links() == []
 
 
-@pytest.mark.slow
 def test_why_tells_the_link_and_its_kind(tmp_path):
     documents = [{"id": "1", "text": A, "url": "http://a.example/"}, {"id": "2", "text": B, "url": "http://a.example"}]
     done = run(tmp_path, documents, url=True, prefer=("first",))
@@ -147,7 +146,6 @@ def test_why_tells_the_link_and_its_kind(tmp_path):
     assert "  failed    dedup/url: found the same URL\n" in answer_text(answer)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("exact", [True, False], ids=["equal texts", "near texts"])
 def test_documents_are_linked_within_one_scope_only_and_null_is_a_scope(tmp_path, exact):
     licenses = ["MIT", "CC0-1.0", None, "MIT", "CC0-1.0", None]
@@ -157,7 +155,6 @@ def test_documents_are_linked_within_one_scope_only_and_null_is_a_scope(tmp_path
     assert {(later, earlier) for later, earlier, *_ in done.links()} == {("3", "0"), ("4", "1"), ("5", "2")}
 
 
-@pytest.mark.slow
 def test_a_scope_by_source_keeps_one_copy_of_each_and_global_one_of_all(tmp_path):
     documents = [{"id": f"{source}{n}", "text": A, "source": source} for source in ("web", "books") for n in (1, 2)]
     scoped = run(_folder(tmp_path, "scoped"), documents, sources=("web", "books"), scope="source", prefer=("first",))
@@ -166,7 +163,6 @@ def test_a_scope_by_source_keeps_one_copy_of_each_and_global_one_of_all(tmp_path
     assert everywhere.kept() == ["web1"]
 
 
-@pytest.mark.slow
 def test_a_scope_by_language_is_that_of_the_signal(tmp_path):
     documents = [{"id": "1", "text": A}, {"id": "2", "text": A}]
     signals = ("language", "statistics")
@@ -178,7 +174,6 @@ def _folder(tmp_path: Path, name: str) -> Path:
     return tmp_path / name
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prefer", "kept"),
     [
@@ -200,7 +195,6 @@ def test_the_copy_that_stays_is_the_preferred_one(tmp_path, prefer, kept):
     assert done.kept() == [kept]
 
 
-@pytest.mark.slow
 def test_longest_is_by_bytes_of_text_not_by_words(tmp_path):
     longer_words = A.replace(" ", "")
     documents = [
@@ -267,7 +261,6 @@ def with_parents(done, parents):
     run_job(done.spec, spec_path=None, output=str(done.folder), limit=None, settings=(), progress=silent())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["earlier", "component"])
 def test_a_document_is_never_linked_to_what_it_comes_from(tmp_path, rule):
     documents = [
@@ -294,7 +287,6 @@ def test_a_document_is_never_linked_to_what_it_comes_from(tmp_path, rule):
         assert done.kept() == ["1 original"], "a component joins relatives through copies of both"
 
 
-@pytest.mark.slow
 def test_chains_of_a_component_are_counted_and_shown_and_the_rule_earlier_has_none(tmp_path):
     documents = [
         {"id": str(n), "text": " ".join([*A.split()[: 60 - 8 * n], *sentence("tail", 60).split()[: 8 * n]])}
@@ -358,14 +350,12 @@ def test_a_borderline_pair_goes_to_review_with_both_texts_and_removes_nothing(tm
     assert "Borderline pairs" in report_of(open_run(done.folder))
 
 
-@pytest.mark.slow
 def test_without_a_band_the_same_pair_is_removed_or_kept(tmp_path):
     documents = [{"id": "1", "text": A}, {"id": "2", "text": changed(A, 8)}]
     assert run(_folder(tmp_path, "low"), documents, near=NearSpec(**BANDS), prefer=("first",)).kept() == ["1"]
     assert len(run(_folder(tmp_path, "high"), documents, near=NearSpec(**BANDS | {"min_jaccard": 0.76})).kept()) == 2
 
 
-@pytest.mark.slow
 def test_a_text_of_another_part_of_the_run_is_found_for_a_borderline_pair(tmp_path):
     documents = [
         {"id": "1", "text": changed(A, 8), "source": "web"},
@@ -377,7 +367,6 @@ def test_a_text_of_another_part_of_the_run_is_found_for_a_borderline_pair(tmp_pa
     assert {text, other} == {A, changed(A, 8)}
 
 
-@pytest.mark.slow
 def test_the_order_of_records_changes_no_decision(tmp_path):
     documents = [
         {"id": f"{n}{m}", "text": changed(sentence(n), 2, m) if m else sentence(n)} for n in range(8) for m in range(3)
@@ -393,7 +382,6 @@ def test_the_order_of_records_changes_no_decision(tmp_path):
     assert lengths[0] == lengths[1]
 
 
-@pytest.mark.slow
 def test_canaries_look_for_their_originals_within_the_scope_of_these(tmp_path):
     documents = [{"id": str(n), "text": sentence(n), "license": ("MIT", "CC0-1.0")[n % 2]} for n in range(40)]
     done = run(tmp_path, documents, scope="license", near=NearSpec(canaries=20))

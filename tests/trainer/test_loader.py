@@ -41,6 +41,7 @@ def test_the_rows_of_a_step_do_not_depend_on_the_number_of_ranks(rows: int, batc
     assert seen == list(range(rows)) * 2, "the ranks of each step, in order, are the rows of the export, in order"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read_ahead", [0, 3])
 def test_a_run_that_crashes_goes_on_with_other_ranks_and_micro_batches_to_the_same_rows(
     exported: Path, read_ahead: int

@@ -45,10 +45,10 @@ def pieces(shards: Shards) -> Iterator[tuple[str, bool, NDArray[np.int64]]]:
     for start in range(0, len(shards), CHUNK_ROWS):
         stop = min(start + CHUNK_ROWS, len(shards))
         tokens = shards.tokens(start, stop).astype(np.int64)
-        for row in range(start, stop):
+        for row, documents in zip(tokens, shards.documents_of(start, stop), strict=True):
             at = 0
-            for piece in shards.documents(row):
-                yield piece.doc_id.hex(), piece.continued, tokens[row - start, at : at + piece.length]
+            for piece in documents:
+                yield piece.doc_id.hex(), piece.continued, row[at : at + piece.length]
                 at += piece.length
 
 
@@ -96,7 +96,6 @@ def attributed(
     `losses` are those of each sequence's tokens but its first. One pass over training.
     """
     hashes = [ngram_hashes(tokens, size) for tokens in sequences]
-    wanted = np.unique(np.concatenate([np.zeros(0, dtype=np.uint64), *hashes]))
     owners: dict[int, list[int]] = {}
     for number, of_one in enumerate(hashes):
         for value in np.unique(of_one).tolist():
@@ -104,7 +103,7 @@ def attributed(
     shared: list[Counter[str]] = [Counter() for _ in sequences]
     seen: set[int] = set()
     for doc_id, _, tokens in pieces(shards):
-        for value in np.intersect1d(np.unique(ngram_hashes(tokens, size)), wanted).tolist():
+        for value in owners.keys() & set(ngram_hashes(tokens, size).tolist()):
             seen.add(value)
             for number in owners[value]:
                 shared[number][doc_id] += 1

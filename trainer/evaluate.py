@@ -115,10 +115,11 @@ def held_out(run: Path, *, most: int) -> list[HeldOut]:
     documents = ds.dataset(run / "documents")
     language = "signal.language"
     names = ["doc_id", "source", "text", *({language, "fetch_time"} & set(documents.schema.names))]
-    table = documents.to_table(columns=names, filter=ds.field("split") == "validation").sort_by("doc_id")
-    if not table.num_rows:
+    ids = documents.to_table(columns=["doc_id"], filter=ds.field("split") == "validation").sort_by("doc_id")["doc_id"]
+    if not len(ids):
         raise InputError(f"{run}: expected held-out documents, found none; set validation_fraction in the spec")
-    rows = table.take(np.arange(0, table.num_rows, -(-table.num_rows // most))).to_pylist()
+    chosen = ids.take(np.arange(0, len(ids), -(-len(ids) // most)))
+    rows = documents.to_table(columns=names, filter=ds.field("doc_id").isin(chosen)).sort_by("doc_id").to_pylist()
     return [
         HeldOut(
             doc_id=row["doc_id"],

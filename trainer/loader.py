@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.batch import Batch
-from trainer.progress import next_row_in, rows_of_step, share_of, state_of
+from trainer.progress import next_row_in, num_steps, rows_of_step, share_of, state_of
 from trainer.shards import Shards, open_shards
 
 READ_AHEAD_STEPS = 2
@@ -104,12 +104,13 @@ class CurriculumDataset:
 
     def __len__(self) -> int:
         """Steps from the first row to the end of the last epoch."""
-        return self.epochs * -(-len(self.shards) // self.global_batch)
+        return num_steps(len(self.shards), global_batch=self.global_batch, epochs=self.epochs)
 
     def step_number(self) -> int:
         """Returns how many steps lie before the next one, at this global batch."""
         epoch, row = divmod(self._next_row, max(len(self.shards), 1))
-        return epoch * -(-len(self.shards) // self.global_batch) + -(-row // self.global_batch)
+        before = num_steps(len(self.shards), global_batch=self.global_batch, epochs=epoch)
+        return before + num_steps(row, global_batch=self.global_batch)
 
     def step_at(self, next_row: int) -> Step:
         """Returns the step that starts at `next_row`, counted over epochs; raises as `Shards.rows`."""

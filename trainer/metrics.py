@@ -65,7 +65,7 @@ def losses_told(shards: Shards, rows: range, loss: StepLoss) -> dict[str, object
         by_stage[stage] = float(loss.loss_G[is_in].sum() / max(loss.targets_G[is_in].sum(), 1))
     seen = np.flatnonzero(loss.source_targets_S)
     by_source = {
-        manifest.sources[number]: float(loss.source_loss_S[number] / loss.source_targets_S[number]) for number in seen
+        shards.sources[number]: float(loss.source_loss_S[number] / loss.source_targets_S[number]) for number in seen
     }
     return {
         "loss": float(loss.loss_G.sum() / max(loss.targets_G.sum(), 1)),

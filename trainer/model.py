@@ -67,17 +67,9 @@ class ModelConfig:
         return self.dim // self.num_heads
 
 
-class RMSNorm(nn.Module):
-    """Scales to root mean square 1, then by a learned weight (arXiv 1910.07467, equation 4)."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(config.dim))
-        self.eps = config.norm_eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns (R, T, D)."""
-        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+def rms_norm(config: ModelConfig) -> nn.RMSNorm:
+    """Returns a layer that scales to root mean square 1, then by a learned weight (arXiv 1910.07467, equation 4)."""
+    return nn.RMSNorm(config.dim, eps=config.norm_eps)
 
 
 def rope_tables(positions: Tensor, *, head_dim: int, base: float) -> Tensor:
@@ -194,8 +186,8 @@ class Block(nn.Module):
     def __init__(self, config: ModelConfig, number: int) -> None:
         super().__init__()
         self.kind = config.pattern[number % len(config.pattern)]
-        self.attention_norm, self.attention = RMSNorm(config), Attention(config)
-        self.ffn_norm, self.ffn = RMSNorm(config), (Experts(config) if config.num_experts else SwiGLU(config))
+        self.attention_norm, self.attention = rms_norm(config), Attention(config)
+        self.ffn_norm, self.ffn = rms_norm(config), (Experts(config) if config.num_experts else SwiGLU(config))
 
     def forward(self, x: Tensor, rope: Tensor, mask: Mask, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Returns (R, T, D), and what the feed-forward layer tells of its routing."""
@@ -212,7 +204,7 @@ class Transformer(nn.Module):
         self.config, self.recompute = config, False
         self.embedding = nn.Embedding(config.vocab_size, config.dim)
         self.blocks = nn.ModuleList(Block(config, number) for number in range(config.num_layers))
-        self.norm = RMSNorm(config)
+        self.norm = rms_norm(config)
         self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
         self.tie()
         self._draw(torch.Generator().manual_seed(seed))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from trainer.manifest import Manifest
 from trainer.model import ModelConfig
 from trainer.parallel import ParallelConfig
+from trainer.progress import num_steps
 from trainer.schedule import Schedule
 
 
@@ -59,11 +60,6 @@ class Choices:
             recompute=preset.recompute if self.recompute is None else self.recompute,
             compile=preset.compile if self.compile is None else self.compile,
         )
-
-
-def num_steps(manifest: Manifest, *, global_batch: int, epochs: int) -> int:
-    """Returns the optimiser steps of so many epochs; each ends with a step of what is left."""
-    return epochs * -(-manifest.rows // global_batch)
 
 
 def tiny(manifest: Manifest, choices: Choices) -> TrainConfig:
@@ -128,7 +124,7 @@ def _config(
     parallel: ParallelConfig | None = None,
 ) -> TrainConfig:
     batch = choices.global_batch or global_batch
-    steps = num_steps(manifest, global_batch=batch, epochs=choices.epochs)
+    steps = num_steps(manifest.rows, global_batch=batch, epochs=choices.epochs)
     return TrainConfig(
         name=name,
         model=model,

@@ -40,6 +40,11 @@ def rows_of_step(next_row: int, *, rows: int, global_batch: int) -> range:
     return range(first, min(first + global_batch, rows))
 
 
+def num_steps(rows: int, *, global_batch: int, epochs: int = 1) -> int:
+    """Returns the steps of so many epochs; each ends with a step of what is left."""
+    return epochs * -(-rows // global_batch)
+
+
 def share_of(step: range, *, rank: int, world: int) -> range:
     """Returns the rows of a step that `rank` of `world` takes; none where a short step has fewer rows than ranks."""
     size = len(step)

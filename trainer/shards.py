@@ -69,7 +69,7 @@ class Shards:
         """
         self._check_range(start, stop)
         out = np.empty((stop - start, self.manifest.sequence_length + 1), dtype=self.manifest.dtype)
-        for file, low, high in self._spans(start, stop):
+        for file, low, high in self.spans(start, stop):
             file.copy_rows(low, high, out[low - start : high - start])
         return out
 
@@ -101,8 +101,13 @@ class Shards:
             source_P=self._source_codes(columns["doc_sources"].combine_chunks().flatten()),
         )
 
+    @functools.cached_property
+    def sources(self) -> tuple[str, ...]:
+        """The sources that `Batch.source_P` indexes, sorted."""
+        return self.manifest.sources
+
     def _source_codes(self, names: pa.Array) -> NDArray[np.int64]:
-        codes = pc.index_in(names, value_set=pa.array(self.manifest.sources, pa.string()))
+        codes = pc.index_in(names, value_set=pa.array(self.sources, pa.string()))
         return np.asarray(codes.fill_null(-1), dtype=np.int64)
 
     def columns(self, start: int, stop: int, names: list[str]) -> pa.Table:
@@ -111,17 +116,18 @@ class Shards:
         schema = self.schema
         empty = pa.schema([schema.field(name) for name in names]).empty_table()
         return pa.concat_tables(
-            [empty, *(file.columns(low, high, names) for file, low, high in self._spans(start, stop))]
+            [empty, *(file.columns(low, high, names) for file, low, high in self.spans(start, stop))]
         )
 
     def documents(self, row: int) -> list[Piece]:
         """Returns the pieces of documents in `row`, in order; raises as `tokens`."""
-        found = self.columns(row, row + 1, PIECE_COLUMNS).to_pylist()[0]
-        columns = zip(found["doc_ids"], found["doc_sources"], found["doc_lens"], strict=True)
-        return [
-            Piece(doc_id=doc_id, source=source, length=length, continued=found["continued"] and number == 0)
-            for number, (doc_id, source, length) in enumerate(columns)
-        ]
+        return self.documents_of(row, row + 1)[0]
+
+    def documents_of(self, start: int, stop: int) -> list[list[Piece]]:
+        """Returns the pieces of documents in each of rows [start, stop); raises as `tokens`."""
+        table = self.columns(start, stop, PIECE_COLUMNS)
+        columns = [table[name].to_pylist() for name in ("continued", "doc_ids", "doc_sources", "doc_lens")]
+        return [_pieces(*row) for row in zip(*columns, strict=True)]
 
     @property
     def schema(self) -> pa.Schema:
@@ -154,7 +160,8 @@ class Shards:
         if not 0 <= start <= stop <= len(self):
             raise IndexError(f"expected rows within [0, {len(self)}), found [{start}, {stop})")
 
-    def _spans(self, start: int, stop: int) -> "list[tuple[OpenFile, int, int]]":
+    def spans(self, start: int, stop: int) -> "list[tuple[OpenFile, int, int]]":
+        """Returns the files that hold rows [start, stop), each with which of them it holds."""
         spans = []
         while start < stop:
             file = self._files[bisect.bisect_right(self._file_starts, start) - 1]
@@ -162,6 +169,13 @@ class Shards:
             spans.append((file, start, end))
             start = end
         return spans
+
+
+def _pieces(is_continued: bool, ids: list[bytes], sources: list[str], lengths: list[int]) -> list[Piece]:
+    return [
+        Piece(doc_id=doc_id, source=source, length=length, continued=is_continued and number == 0)
+        for number, (doc_id, source, length) in enumerate(zip(ids, sources, lengths, strict=True))
+    ]
 
 
 class OpenFile:
@@ -252,7 +266,7 @@ class OpenFile:
         """Fills `out` (R, T + 1) with rows [start, stop) of this file; the map may be unaligned, `out` is not."""
         width = self._width
         target = out.reshape(-1).view(np.uint8)
-        for group, low, high in self._groups(start, stop):
+        for group, low, high in self.groups(start, stop):
             first = self.file.row_groups[group].row_start
             data = self.token_bytes(group)
             target[(low - start) * width : (high - start) * width] = data[
@@ -291,12 +305,13 @@ class OpenFile:
     def columns(self, start: int, stop: int, names: list[str]) -> pa.Table:
         """Returns columns of rows [start, stop) of this file."""
         tables = []
-        for group, low, high in self._groups(start, stop):
+        for group, low, high in self.groups(start, stop):
             first = self.file.row_groups[group].row_start
             tables.append(self.group_columns(group, tuple(names)).slice(low - first, high - low))
         return pa.concat_tables(tables)
 
-    def _groups(self, start: int, stop: int) -> list[tuple[int, int, int]]:
+    def groups(self, start: int, stop: int) -> list[tuple[int, int, int]]:
+        """Returns the row groups that hold rows [start, stop) of this file, each with which of them it holds."""
         spans = []
         while start < stop:
             index = bisect.bisect_right(self._group_starts, start) - 1

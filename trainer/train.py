@@ -47,7 +47,6 @@ from trainer.metrics import (
 from trainer.model import Transformer
 from trainer.parallel import Ranks, Spread, clip_gradients, spread
 from trainer.presets import TrainConfig
-from trainer.progress import share_of
 from trainer.shards import Shards
 from trainer.verification import FirstUse
 
@@ -175,7 +174,7 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        tally = _Tally(len(now.rows), len(self.shards.manifest.sources), self.spread.device)
+        tally = _Tally(len(now.rows), len(self.shards.sources), self.spread.device)
         batches = list(self._micro_batches(now))
         for number, batch in enumerate(batches):
             with self.spread.accumulating(is_last=number == len(batches) - 1):
@@ -188,8 +187,7 @@ class _Run:
 
     def _micro_batches(self, now: Step) -> Iterator[Batch]:
         """Yields this rank's batches, and as many without labels as other ranks have more: all must take part."""
-        world = self.spread.data_world
-        most = max(len(share_of(now.rows, rank=rank, world=world)) for rank in range(world))
+        most = -(-len(now.rows) // self.spread.data_world)
         yield from now.batches
         for _ in range(-(-most // self.config.micro_batch) - len(now.batches)):
             yield dataclasses.replace(

@@ -76,18 +76,15 @@ class FirstUse:
 
     def __init__(self, shards: Shards) -> None:
         self._shards = shards
-        self._checked: set[tuple[int, int]] = set()
+        self._checked: set[tuple[Path, int]] = set()
 
     def check(self, rows: range) -> None:
         """Does nothing when the row groups that hold `rows` are what the manifest says; raises VerifyError."""
-        for number, file in enumerate(self._shards.files):
-            if file.file.row_start >= rows.stop or file.file.row_start + file.file.rows <= rows.start:
-                continue
-            for group, entry in enumerate(file.file.row_groups):
-                is_used = entry.row_start < rows.stop and rows.start < entry.row_start + entry.rows
-                if is_used and (number, group) not in self._checked:
+        for file, start, stop in self._shards.spans(rows.start, rows.stop):
+            for group, _, _ in file.groups(start, stop):
+                if (file.path, group) not in self._checked:
                     check_tokens(file, group)
-                    self._checked.add((number, group))
+                    self._checked.add((file.path, group))
 
 
 def check_tokens(file: OpenFile, group: int) -> None:

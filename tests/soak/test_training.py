@@ -1,6 +1,5 @@
 """Training that takes minutes: compiled models, and agents of torchrun that are killed."""
 
-import dataclasses
 import os
 import shutil
 import subprocess
@@ -61,8 +60,7 @@ def test_torchrun_starts_again_after_a_rank_was_killed(export: Path, tmp_path: P
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "out" / "killed").exists()
     shards = open_shards(export)
-    alone = dataclasses.replace(preset_config("tiny", shards.manifest, Choices()))
-    train(shards, alone, tmp_path / "alone", tell=lambda _text: None)
+    train(shards, preset_config("tiny", shards.manifest, Choices()), tmp_path / "alone", tell=lambda _text: None)
     found, wanted = (read_log(tmp_path / name) for name in ("out", "alone"))
     assert [line["row_start"] for line in found] == [line["row_start"] for line in wanted]
     assert [line["loss"] for line in found] == pytest.approx([line["loss"] for line in wanted], rel=1e-4)

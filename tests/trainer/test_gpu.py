@@ -1,6 +1,5 @@
 """What only a CUDA device shows: FlexAttention's gradients, and the speed of a compiled model. `make gpu` runs it."""
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -10,7 +9,6 @@ torch = pytest.importorskip("torch", reason="the extra `trainer` is not installe
 
 from trainer.attention import attend, bool_mask, flex_mask
 from trainer.metrics import read_log
-from trainer.parallel import ParallelConfig
 from trainer.presets import Choices, preset_config
 from trainer.shards import Shards
 from trainer.train import train
@@ -39,10 +37,9 @@ def test_flex_attention_and_its_gradients_are_those_of_sdpa(window: int | None):
 
 
 def test_a_compiled_model_in_bfloat16_trains_on_the_gpu(shards: Shards, tmp_path: Path, repository: Path):
-    choices = Choices(global_batch=8, micro_batch=8, epochs=4)
-    config = preset_config("125m", shards.manifest, choices)
-    parallel = ParallelConfig(precision="bf16", compile=True)
-    train(shards, dataclasses.replace(config, parallel=parallel), tmp_path, tell=lambda _text: None)
+    config = preset_config("125m", shards.manifest, Choices(global_batch=8, micro_batch=8, epochs=4))
+    assert (config.parallel.precision, config.parallel.compile) == ("bf16", True)
+    train(shards, config, tmp_path, tell=lambda _text: None)
     lines = read_log(tmp_path)
     assert lines[-1]["loss"] < lines[0]["loss"]
     speeds = sorted((line["tokens_per_second"], line["mfu"]) for line in lines)

@@ -94,7 +94,7 @@ def _texts(files: tuple[str, ...], asked: Asked) -> Iterator[pa.Array]:
     given = InputSpec(files=files, columns=Columns(text=asked.text_column))
     spec = JobSpec(job="perplexity", inputs={"texts": given}, signals=())
     documents = dead = 0
-    for _, unit in plan_run(spec, root=Path()).units:
+    for _, unit in plan_run(spec, root=Path(), digests=False).units:
         accounts = Accounts(source=unit.source)
         for batch in documents_of(spec, unit, accounts):
             documents += batch.num_rows

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.errors import GristmillError
+from pipelines.output_file import write_output
 from pipelines.rundir import Run, open_run
 from pipelines.tokenizer_training import Training, train_tokenizer
 
@@ -22,10 +22,7 @@ def train_on_run(run: str, output: Path, *, vocab_size: int, max_bytes: int) -> 
     """
     opened = open_run(run)
     content = train_tokenizer(lambda: _batches(opened), Training(vocab_size=vocab_size, max_bytes=max_bytes))
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise GristmillError(f"{output}: cannot write: {error.strerror}") from None
+    write_output(output, content)
     return hashlib.sha256(content).hexdigest()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from peers import HERE, REPOSITORY, measure, python_of, version_of
 from real_text import texts, up_to, write
-from records import arguments, circumstances, save
+from records import arguments, circumstances, save, verdict
 
 MODEL = REPOSITORY / "curation" / "quality" / "models" / "lid.176.ftz"
 
@@ -95,8 +95,7 @@ def main() -> int:
     for task, row in tasks.items():
         speeds = (row["gristmill_mb_per_cpu_second"], row["datatrove_mb_per_cpu_second"], row["ratio"])
         print(f"{task:18} {speeds[0]:10.2f} {speeds[1]:10.3f} {speeds[2]:7.1f}")
-    print("\n".join(result["missed"]) or f"all targets met; {path}")
-    return 1 if result["missed"] else 0
+    return verdict(result["missed"], path)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import pyarrow as pa
 from gristmill_side import seconds
 from heuristics import batches_of, texts_of
 from real_text import varied
-from records import arguments, circumstances, save
+from records import arguments, circumstances, save, verdict
 
 from curation.contamination.contamination import Contamination
 from curation.contamination.index import build_index, write_index
@@ -106,8 +106,7 @@ def main() -> int:
     path = save("contamination", result)
     for name, row in figures.items():
         print(f"{name:>3} words, {runs[name]:,} runs:", *(f"{what} {value:.1f}" for what, value in row.items()))
-    print("\n".join(missed) or f"target met; {path}")
-    return 1 if missed else 0
+    return verdict(missed, path)
 
 
 if __name__ == "__main__":

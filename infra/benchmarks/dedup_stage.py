@@ -28,7 +28,7 @@ from pathlib import Path
 
 from peers import HERE, measure, python_of, version_of
 from real_text import texts, up_to, varied
-from records import arguments, circumstances, save
+from records import arguments, circumstances, save, verdict
 
 REAL_BYTES, PEER_BYTES = 40_000_000, 2_000_000
 PEERS = ("datatrove", "rensa")
@@ -116,8 +116,7 @@ def main() -> int:
             print(f"{name:10} {what:10} {value:26} {times}")
     if big:
         print("\n".join(f"big        {what:10} {ratio:.2f} of the small rate" for what, ratio in big_ratio.items()))
-    print("\n".join(result["missed"]) or f"all targets met; {path}")
-    return 1 if result["missed"] else 0
+    return verdict(result["missed"], path)
 
 
 if __name__ == "__main__":

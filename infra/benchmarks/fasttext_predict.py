@@ -23,7 +23,7 @@ from pathlib import Path
 
 import fasttext
 import pyarrow as pa
-from records import arguments, circumstances, save
+from records import arguments, circumstances, save, verdict
 
 from curation.quality.classifier import read_classifier
 from curation.quality.fasttext_model import read_file
@@ -135,8 +135,7 @@ def main() -> int:
     print(f"{'MB per CPU-second':18} {'gristmill':>10} {'fasttext':>10} {'ratio':>7}")
     for name, row in tasks.items():
         print(f"{name:18} {row['gristmill']:10.2f} {row['fasttext']:10.3f} {row['ratio']:7.1f}")
-    print("\n".join(missed) or f"all targets met; {path}")
-    return 1 if missed else 0
+    return verdict(missed, path)
 
 
 if __name__ == "__main__":

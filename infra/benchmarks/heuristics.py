@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from peers import HERE, measure, python_of, version_of
 from real_text import up_to, write
-from records import arguments, circumstances, save
+from records import arguments, circumstances, save, verdict
 
 from curation.plan import EDITS
 from curation.quality.c4 import C4
@@ -128,8 +128,7 @@ def main() -> int:
     for task, row in figures.items():
         print(f"{task:10}", *(f"{name} {value:8.2f}" for name, value in row.items()))
     print(f"signals on English: {ratio:.0f} times datatrove")
-    print("\n".join(result["missed"]) or f"all targets met; {path}")
-    return 1 if result["missed"] else 0
+    return verdict(result["missed"], path)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import pyarrow as pa
 from gristmill_side import seconds
 from heuristics import batches_of, texts_of
 from real_text import up_to
-from records import arguments, circumstances, save
+from records import arguments, circumstances, save, verdict
 
 from curation.privacy.masking import MaskPersonalData
 from curation.privacy.personal_data import PersonalData
@@ -78,8 +78,7 @@ def main() -> int:
     path = save("privacy", result)
     for task, row in figures.items():
         print(f"{task:16}", *(f"{name} {value:.1f}" for name, value in row.items()))
-    print("\n".join(missed) or f"target met; {path}")
-    return 1 if missed else 0
+    return verdict(missed, path)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import datetime
 import json
 import os
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -55,3 +56,8 @@ def save(name: str, result: dict[str, object]) -> str:
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return str(path.relative_to(RESULTS.parents[2]))
+
+
+def verdict(missed: Sequence[str], path: str) -> int:
+    """Prints the targets that were missed, or that none was; returns the exit code, 1 where one was."""
+    return verdict(missed, path)

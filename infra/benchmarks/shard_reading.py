@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from peers import HERE, measure, python_of
-from records import circumstances, save
+from records import circumstances, save, verdict
 
 from curation.identity import doc_id, type_of_id
 from curation.schema import TOKENS
@@ -172,8 +172,7 @@ def main() -> int:
     for label, value in result["speeds"].items():
         print(f"{label:24} {value:10.1f} MB per CPU-second")
     print({name: round(value, 3) for name, value in medians.items()}, seconds)
-    print("\n".join(missed) or f"all targets met; {path}")
-    return 1 if missed else 0
+    return verdict(missed, path)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import pyarrow as pa
 from gristmill_side import batches
-from records import arguments, circumstances, save
+from records import arguments, circumstances, save, verdict
 
 from curation.dedup.minhash import MinHash
 from curation.kernels.minhash import sketch
@@ -145,8 +145,7 @@ def main() -> int:
     for task, of_task in medians.items():
         print(f"{task:20}" + "".join(f"{speed:10.0f}" for speed in of_task.values()))
     path = save("words_and_minhash", result)
-    print("\n".join(missed) or f"all targets met; {path}")
-    return 1 if missed else 0
+    return verdict(missed, path)
 
 
 if __name__ == "__main__":

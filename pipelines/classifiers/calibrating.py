@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from curation.errors import GristmillError, InputError
+from curation.errors import InputError
 from curation.quality.calibration import Calibration
 from curation.quality.scores import Scorer
 from pipelines.classifiers.evaluation import raw_scores, read_scorer, scored
@@ -23,6 +23,7 @@ from pipelines.classifiers.examples import (
 )
 from pipelines.classifiers.fitting import Method, fit_calibration
 from pipelines.classifiers.measures import Measure, measure
+from pipelines.output_file import write_output
 from pipelines.spec import Columns
 
 
@@ -55,10 +56,7 @@ class Calibrated:
         Raises:
             GristmillError: the file cannot be written.
         """
-        try:
-            path.write_bytes(self.calibration.to_json())
-        except OSError as error:
-            raise GristmillError(f"{path}: cannot write: {error.strerror}") from None
+        write_output(path, self.calibration.to_json())
 
 
 def calibrate_model(model: Path, examples: Examples, asked: Asked) -> Calibrated:

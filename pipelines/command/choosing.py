@@ -1,4 +1,4 @@
-"""Which run a command means: the one named, else the newest under ./runs."""
+"""Which run a command means (the one named, else the newest under ./runs), and where it writes."""
 
 from pathlib import Path
 
@@ -29,3 +29,10 @@ def chosen_run(run: str | None) -> str:
 
 run_argument = click.argument("run", required=False)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON value on stdout.")
+force_option = click.option("--force", is_flag=True, help="Replace an existing file.")
+
+
+def check_free(output: Path, *, force: bool, option: str = "-o") -> None:
+    """Raises UsageError where `output` exists and may not be replaced; `option` is what chooses another name."""
+    if output.exists() and not force:
+        raise click.UsageError(f"{output} exists already; choose another name with {option}, or --force")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.command.choosing import json_option
+from pipelines.command.choosing import check_free, json_option
 from pipelines.command.classifier_data import (
     DataOptions,
     Option,
@@ -221,8 +221,7 @@ def calibrate(
     from pipelines.classifiers.card import data_facts, plain, shown  # noqa: PLC0415
     from pipelines.classifiers.fitting import method_of  # noqa: PLC0415
 
-    if output.exists() and not force:
-        raise click.UsageError(f"{output} exists already; choose another name with -o, or --force")
+    check_free(output, force=force)
     asked = Asked(
         labels=labels_of(labels),
         method=method_of(method),

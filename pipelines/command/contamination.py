@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.command.choosing import json_option
+from pipelines.command.choosing import check_free, force_option, json_option
 from pipelines.command.speaking import say, show_json
 
 
@@ -25,7 +25,7 @@ def contamination() -> None:
 @click.option(
     "--common", multiple=True, metavar="FILES", help="Clean text (field `text`): its common runs are ignored."
 )
-@click.option("--force", is_flag=True, help="Replace an existing file.")
+@force_option
 @json_option
 def index(
     *,
@@ -49,11 +49,10 @@ def index(
     import hashlib  # noqa: PLC0415
 
     from curation.contamination.index import write_index  # noqa: PLC0415
-    from curation.errors import GristmillError  # noqa: PLC0415
     from pipelines.evaluation_sets import EvaluationSet, index_of_sets  # noqa: PLC0415
+    from pipelines.output_file import write_output  # noqa: PLC0415
 
-    if output.exists() and not force:
-        raise click.UsageError(f"{output} exists already; choose another name with -o, or --force")
+    check_free(output, force=force)
     pairs = [given.partition("=") for given in sets]
     for name, _, files in pairs:
         if not name or not files or "/" in name:
@@ -61,10 +60,7 @@ def index(
     chosen = [EvaluationSet(name=name, files=(files,), fields=fields, id=id_field) for name, _, files in pairs]
     made = index_of_sets(chosen, root=Path(), ngram=ngram, common=common)
     content = write_index(made)
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise GristmillError(f"{output}: cannot write: {error.strerror}") from None
+    write_output(output, content)
     facts = {
         "file": str(output),
         "ngram": ngram,

@@ -5,26 +5,26 @@ from pathlib import Path
 
 import click
 
-from pipelines.command.choosing import json_option
+from pipelines.command.choosing import check_free, force_option, json_option
 from pipelines.command.speaking import say, show, show_json
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True)
 @click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("job.yaml"), show_default=True)
-@click.option("--force", is_flag=True, help="Replace an existing file.")
+@force_option
 @json_option
 def init(*, files: tuple[str, ...], output: Path, force: bool, as_json: bool) -> None:
     """Looks at FILES (paths, globs, folders, URLs), shows three documents, and writes a short spec.
 
     Example: gristmill init 'data/*.jsonl.gz' && gristmill run job.yaml
     """
+    from pipelines.output_file import write_output  # noqa: PLC0415
     from pipelines.proposing import propose_spec  # noqa: PLC0415
 
-    if output.exists() and not force:
-        raise click.UsageError(f"{output} exists already; choose another name with -o, or --force")
+    check_free(output, force=force)
     proposal = propose_spec(files, folder=output.parent)
-    output.write_text(proposal.spec, encoding="utf-8")
+    write_output(output, proposal.spec.encode())
     if as_json:
         show_json({"spec": str(output), "files": list(proposal.looked), "documents": list(proposal.documents)})
         return

@@ -1,11 +1,15 @@
 """`gristmill perplexity train`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.command.choosing import json_option
+from pipelines.command.choosing import check_free, force_option, json_option
 from pipelines.command.speaking import say, show_json
+
+if TYPE_CHECKING:
+    from pipelines.perplexity_training import Trained
 
 
 @click.group()
@@ -29,7 +33,7 @@ def perplexity() -> None:
 @click.option("--max-bytes", type=click.IntRange(min=1), default=64 << 20, show_default=True, help="Text to train on.")
 @click.option("--language", help="Documents in it only, by the package's model; default: all.")
 @click.option("--text-column", default="text", show_default=True, help="Of JSONL and Parquet.")
-@click.option("--force", is_flag=True, help="Replace an existing file.")
+@force_option
 @json_option
 def train(
     *,
@@ -53,12 +57,11 @@ def train(
     """
     import hashlib  # noqa: PLC0415
 
-    from curation.errors import GristmillError  # noqa: PLC0415
     from curation.quality.ngram_model import write_model  # noqa: PLC0415
+    from pipelines.output_file import write_output  # noqa: PLC0415
     from pipelines.perplexity_training import Asked, train_on_files  # noqa: PLC0415
 
-    if output.exists() and not force:
-        raise click.UsageError(f"{output} exists already; choose another name with -o, or --force")
+    check_free(output, force=force)
     asked = Asked(
         files=files,
         calibrate=calibrate,
@@ -70,14 +73,22 @@ def train(
     )
     made = train_on_files(asked)
     content = write_model(made.model)
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise GristmillError(f"{output}: cannot write: {error.strerror}") from None
+    write_output(output, content)
+    facts = {"file": str(output), "order": order, **_facts(made), "sha256": hashlib.sha256(content).hexdigest()}
+    if as_json:
+        show_json(facts)
+        return
+    say(
+        f"{output}: {facts['ngrams']:,} n-grams of {made.words:,} words in {made.documents:,} documents; "
+        f"head up to a perplexity of {facts['head_up_to']:.1f}, middle up to {facts['middle_up_to']:.1f}\n"
+        "To use it, add to the spec:\n"
+        f"perplexity: {{{language or 'any'}: {{model: {output}, sha256: {facts['sha256']}}}}}"
+    )
+
+
+def _facts(made: "Trained") -> dict[str, int | float]:
     head, middle = made.model.cut_offs
-    facts = {
-        "file": str(output),
-        "order": order,
+    return {
         "documents": made.documents,
         "words": made.words,
         "text_bytes": made.bytes,
@@ -85,13 +96,4 @@ def train(
         "calibrating_documents": made.calibrating,
         "head_up_to": head,
         "middle_up_to": middle,
-        "sha256": hashlib.sha256(content).hexdigest(),
     }
-    if as_json:
-        show_json(facts)
-        return
-    say(
-        f"{output}: {made.model.hash_G.size:,} n-grams of {made.words:,} words in {made.documents:,} documents; "
-        f"head up to a perplexity of {head:.1f}, middle up to {middle:.1f}\nTo use it, add to the spec:\n"
-        f"perplexity: {{{language or 'any'}: {{model: {output}, sha256: {facts['sha256']}}}}}"
-    )

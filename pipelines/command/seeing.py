@@ -17,14 +17,13 @@ def report(run: str | None, as_json: bool) -> None:
 
     Example: gristmill report runs/web-1a2b3c4d
     """
-    from pipelines.report import bias_facts, write_report  # noqa: PLC0415
+    from pipelines.report import write_report  # noqa: PLC0415
 
-    chosen = chosen_run(run)
-    path = write_report(chosen)
+    written = write_report(chosen_run(run))
     if as_json:
-        show_json({"report": path, "bias": bias_facts(chosen)})
+        show_json({"report": written.path, "bias": [item.facts() for item in written.bias]})
     else:
-        show(path)
+        show(written.path)
 
 
 @click.command()

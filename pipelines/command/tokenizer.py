@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.command.choosing import chosen_run, json_option, run_argument
+from pipelines.command.choosing import check_free, chosen_run, force_option, json_option, run_argument
 from pipelines.command.speaking import say, show_json
 
 
@@ -18,7 +18,7 @@ def tokenizer() -> None:
 @click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("tokenizer.json"), show_default=True)
 @click.option("--vocab-size", type=click.IntRange(300, 1 << 20), default=8192, show_default=True)
 @click.option("--max-bytes", type=click.IntRange(min=1), default=16 << 20, show_default=True, help="Text to train on.")
-@click.option("--force", is_flag=True, help="Replace an existing file.")
+@force_option
 @json_option
 def train(*, run: str | None, output: Path, vocab_size: int, max_bytes: int, force: bool, as_json: bool) -> None:
     """Trains a byte-level BPE tokenizer on the kept documents of a RUN; twice gives the same bytes.
@@ -27,8 +27,7 @@ def train(*, run: str | None, output: Path, vocab_size: int, max_bytes: int, for
     """
     from pipelines.training_text import train_on_run  # noqa: PLC0415
 
-    if output.exists() and not force:
-        raise click.UsageError(f"{output} exists already; choose another name with -o, or --force")
+    check_free(output, force=force)
     sha256 = train_on_run(chosen_run(run), output, vocab_size=vocab_size, max_bytes=max_bytes)
     if as_json:
         show_json({"file": str(output), "vocab_size": vocab_size, "sha256": sha256})

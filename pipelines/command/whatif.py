@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from curation.errors import InputError
-from pipelines.command.choosing import chosen_run, json_option, run_argument
+from pipelines.command.choosing import check_free, chosen_run, json_option, run_argument
 from pipelines.command.speaking import say, show, show_json
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def whatif(
     from pipelines.rundir import open_run  # noqa: PLC0415
     from pipelines.whatif import Question, what_if  # noqa: PLC0415
 
-    if write is not None and write.exists() and not force:
-        raise click.UsageError(f"{write} exists already; choose another name with --write, or --force")
+    if write is not None:
+        check_free(write, force=force, option="--write")
     chosen = open_run(chosen_run(run))
     question = Question(settings=settings, exact=exact, count=count, seed=seed)
     answer = what_if(chosen, question, progress=LineProgress())
@@ -129,6 +129,7 @@ def _show_details(result: "Comparison") -> None:
 
 
 def _write_spec(run: "Run", settings: tuple[str, ...], path: Path) -> None:
+    from pipelines.output_file import write_output  # noqa: PLC0415
     from pipelines.rule_settings import changed_spec  # noqa: PLC0415
     from pipelines.spec_file import dump_spec  # noqa: PLC0415
     from pipelines.spec_paths import moved  # noqa: PLC0415
@@ -140,5 +141,5 @@ def _write_spec(run: "Run", settings: tuple[str, ...], path: Path) -> None:
         spec = moved(spec, root=last_start(run.store).root, folder=path.parent)
     except InputError:
         say("the run does not say where its relative paths start; look them over")
-    path.write_text(dump_spec(spec), encoding="utf-8")
+    write_output(path, dump_spec(spec).encode())
     say(f"{path} is written")

@@ -115,6 +115,10 @@ class _Query:
     rules: Sequence[str]
     applies: Sequence[str]
 
+    def columns(self, names: Sequence[str]) -> list[str]:
+        """Returns those of `names` that the SQL reads."""
+        return [name for name in names if any(_quoted(name) in sql for sql in [*self.axes.values(), *self.applies])]
+
 
 Key = tuple[str, str | None, str, str]
 """Axis, group (None: all), rule, and what is counted: `of` or `removed`."""
@@ -122,7 +126,7 @@ Key = tuple[str, str | None, str, str]
 
 def _counts(run: Run, connection: duckdb.DuckDBPyConnection, query: _Query) -> Counter[Key]:
     counts: Counter[Key] = Counter()
-    names = [name for name in run.measured.schema.names if name not in {"text", "edits"}]
+    names = query.columns(run.measured.schema.names)
     for part in part_names(run):
         connection.register("part_measured", read_part(run.store, f"measured/{part}.parquet", names))
         connection.register("part_decided", read_part(run.store, f"decisions/{part}.parquet", list(DECIDED)))
@@ -169,7 +173,7 @@ def _axes(spec: JobSpec | None, columns: frozenset[str]) -> dict[str, str]:
         if name in columns:
             axes[name] = f"CAST({_quoted(name)} AS VARCHAR)"
         elif "extra" in columns:
-            axes[name] = f"json_extract_string(extra, {_literal(key)})"
+            axes[name] = f"json_extract_string({_quoted('extra')}, {_literal(key)})"
     return axes
 
 

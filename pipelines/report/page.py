@@ -19,7 +19,7 @@ from curation.text.safe import visible
 from pipelines.answers import Failure, failure_text
 from pipelines.questions import spec_of
 from pipelines.report import figures
-from pipelines.report.bias import bias_of
+from pipelines.report.bias import Comparison, bias_of
 from pipelines.report.curriculum import curriculum_of
 from pipelines.report.histogram import plots
 from pipelines.report.protection import contaminated_of, personal_data_of
@@ -59,15 +59,26 @@ class Step:
     segments: tuple[Segment, ...]
 
 
-def write_report(path: str) -> str:
-    """Writes `report.html` into a run directory and returns its path; the same run gives the same bytes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A report that was written, and what it says of groups as data."""
+
+    path: str
+    bias: list[Comparison]
+
+
+def write_report(path: str) -> Written:
+    """Writes `report.html` into a run directory; the same run gives the same bytes."""
     run = open_run(path)
-    run.store.write(NAME, report_of(run).encode(), replace=True)
-    return f"{path.rstrip('/')}/{NAME}"
+    bias = bias_of(run, spec_of(run))
+    run.store.write(NAME, report_of(run, bias).encode(), replace=True)
+    return Written(path=f"{path.rstrip('/')}/{NAME}", bias=bias)
 
 
-def report_of(run: Run) -> str:
-    """Returns the page about a run."""
+def report_of(run: Run, bias: list[Comparison] | None = None) -> str:
+    """Returns the page about a run; `bias` spares what `bias_of` has found already."""
+    spec = spec_of(run)
+    bias = bias_of(run, spec) if bias is None else bias
     environment = Environment(
         loader=PackageLoader("pipelines.report"),
         autoescape=True,
@@ -89,8 +100,10 @@ def report_of(run: Run) -> str:
     style = environment.get_template("style.css").render().strip()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     with run.connect() as connection:
-        content = _content(run, connection, spec_of(run))
-    return environment.get_template("report.html").render(style=style, style_digest=digest, **content)
+        content = _content(run, connection, spec)
+    return environment.get_template("report.html").render(
+        style=style, style_digest=digest, bias=bias, large=[item for item in bias if item.is_large], **content
+    )
 
 
 def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | None) -> dict[str, object]:
@@ -98,7 +111,6 @@ def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | No
     rules = rule_rows(spec, figures.rule_counts(connection))
     took = [row for row in rules if row.counts.failed or row.counts.decided or row.counts.review]
     group = partial(figures.groups, run, connection)
-    bias = bias_of(run, spec)
     return {
         "job": spec.job if spec else made.job or "A run",
         "made": made,
@@ -119,8 +131,6 @@ def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | No
             )
             if (found := group(column))
         ],
-        "bias": bias,
-        "large": [item for item in bias if item.is_large],
         "plots": plots(run, connection, thresholds_of(spec)),
         "judged": set(thresholds_of(spec)),
         "clusters": figures.clusters(connection),

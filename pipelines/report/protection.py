@@ -1,5 +1,6 @@
 """Personal data and evaluation sets as a report shows them: numbers only, nothing of what was found."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import duckdb
@@ -68,14 +69,19 @@ class Contaminated:
 
 def personal_data_of(run: Run, connection: duckdb.DuckDBPyConnection) -> list[KindFound]:
     """Returns each kind that the run counted, in their order; none where it looked for none."""
-    found = []
-    for kind in _kinds_of(run):
-        documents, spans = connection.sql(
-            f'SELECT count(*) FILTER ("signal.num_pii_{kind}" > 0), '  # noqa: S608 - a name of ours
-            f'coalesce(sum("signal.num_pii_{kind}"), 0)::BIGINT FROM measured'
-        ).fetchall()[0]
-        found.append(KindFound(kind=kind, documents=documents, spans=spans, masked=_edited(connection, f"pii_{kind}")))
-    return found
+    kinds = _kinds_of(run)
+    if not kinds:
+        return []
+    counts = ", ".join(
+        f'count(*) FILTER ("signal.num_pii_{kind}" > 0), coalesce(sum("signal.num_pii_{kind}"), 0)::BIGINT'
+        for kind in kinds
+    )
+    numbers = connection.sql(f"SELECT {counts} FROM measured").fetchall()[0]  # noqa: S608 - names of ours
+    edited = _edited(connection)
+    return [
+        KindFound(kind=kind, documents=documents, spans=spans, masked=edited[f"pii_{kind}"])
+        for kind, documents, spans in zip(kinds, numbers[::2], numbers[1::2], strict=True)
+    ]
 
 
 def masked_excerpts(run: Run, texts: list[str]) -> list[str]:
@@ -115,13 +121,11 @@ def contaminated_of(run: Run, connection: duckdb.DuckDBPyConnection) -> Contamin
         sets=[SetFound(**dict(zip(SetFound.__dataclass_fields__, row, strict=True))) for row in sets],
         items=[ItemFound(**dict(zip(ItemFound.__dataclass_fields__, row, strict=True))) for row in items],
         documents=documents,
-        cut=_edited(connection, "contamination"),
+        cut=_edited(connection)["contamination"],
     )
 
 
-def _edited(connection: duckdb.DuckDBPyConnection, rule: str) -> int:
-    """Returns how many documents have an edit of a rule."""
-    (count,) = connection.execute(
-        "SELECT count(*) FROM measured WHERE list_contains(list_transform(edits, lambda edit: edit.rule), ?)", [rule]
-    ).fetchall()[0]
-    return int(count)
+def _edited(connection: duckdb.DuckDBPyConnection) -> Counter[str]:
+    """Returns how many documents have an edit of each rule."""
+    rules = "SELECT unnest(list_distinct(list_transform(edits, lambda edit: edit.rule))) AS rule FROM measured"
+    return Counter(dict(connection.sql(f"SELECT rule, count(*) FROM ({rules}) GROUP BY rule").fetchall()))  # noqa: S608

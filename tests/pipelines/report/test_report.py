@@ -163,7 +163,7 @@ def test_the_same_run_gives_the_same_bytes_in_another_folder_and_twice(tmp_path:
     for name in ("one", "deep/two"):
         write_run(tmp_path / name, example_docs(), parts=2, dead=LETTERS, skipped=SKIPPED)
         for _ in range(2):
-            assert write_report(str(tmp_path / name)) == f"{tmp_path / name}/report.html"
+            assert write_report(str(tmp_path / name)).path == f"{tmp_path / name}/report.html"
             contents.add((tmp_path / name / "report.html").read_bytes())
     assert len(contents) == 1
     assert str(tmp_path).encode() not in contents.pop(), "where a run lies is not part of it"

@@ -48,7 +48,7 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         hostile_run(folder)
     else:
         write_run(folder, example_docs() if request.param == "example" else ())
-    return Path(write_report(str(folder)))
+    return Path(write_report(str(folder)).path)
 
 
 def show(browser: selenium.Chrome, report: Path, *, width: int, scheme: str) -> None:

@@ -4,7 +4,6 @@ Its 156 packages pin and shadow ours, so it never shares our environment. Migrat
 30 s of CPU time, a copy none: the template has no user, no password and no secret key, so nothing secret is copied.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from curation.errors import ReviewError
+from curation.identity import sha256_of
 
 REQUIREMENTS = "label-studio.txt"
 SECRET_FILE = ".env"  # noqa: S105 - its name
@@ -64,7 +64,7 @@ def cache_folder(environment: Mapping[str, str]) -> Path:
     """Returns where Label Studio is installed, by the digest of its pins and the Python that runs us."""
     root = environment.get("GRISTMILL_REVIEW_CACHE")
     home = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gristmill"
-    digest = hashlib.sha256(f"{sys.version_info[:2]}{_pins()}".encode()).hexdigest()[:12]
+    digest = sha256_of(f"{sys.version_info[:2]}{_pins()}")[:12]
     return (Path(root) if root else home) / f"label-studio-{digest}"
 
 
@@ -123,5 +123,10 @@ def _call(command: list[str], log: Path, environment: dict[str, str]) -> None:
             command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment, check=False
         ).returncode
     if code != 0:
-        said = log.read_text(errors="replace")[-TAIL_CHARS:].strip()
-        raise ReviewError(f"Label Studio cannot be installed: {Path(command[0]).name} failed ({code}); {log}: {said}")
+        name = Path(command[0]).name
+        raise ReviewError(f"Label Studio cannot be installed: {name} failed ({code}); {log}: {tail_of(log)}")
+
+
+def tail_of(log: Path) -> str:
+    """Returns the end of a log."""
+    return log.read_text(errors="replace")[-TAIL_CHARS:].strip()

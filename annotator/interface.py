@@ -5,7 +5,6 @@ could call out from a reviewer's browser. The document itself is shown by Text, 
 """
 
 import difflib
-import hashlib
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from importlib import resources
 from xml.etree import ElementTree
 
 from curation.errors import ReviewError
+from curation.identity import sha256_of
 from curation.schema import TASK_KINDS
 
 VERSION_DIGITS = 12
@@ -53,7 +53,7 @@ def version_of(text: str) -> str:
         canonical = ElementTree.canonicalize(text, strip_text=True)
     except ElementTree.ParseError as error:
         raise ReviewError(f"labelling interface: expected XML, found {error}") from None
-    return hashlib.sha256(canonical.encode()).hexdigest()[:VERSION_DIGITS]
+    return sha256_of(canonical)[:VERSION_DIGITS]
 
 
 def _controls(text: str) -> dict[str, frozenset[str] | None]:

@@ -77,6 +77,10 @@ class LabelStudio:
         """
         return _object(self._repeat("GET", f"/api/projects/{project}"))
 
+    def num_tasks(self, project: int) -> int:
+        """Returns how many tasks a project holds, whoever made them."""
+        return _int(self.project(project)["task_number"])
+
     def import_tasks(self, project: int, tasks: Sequence[Json]) -> list[int]:
         """Returns the ids of new tasks, in order; asks once.
 
@@ -95,24 +99,24 @@ class LabelStudio:
         found: dict[str, list[int]] = {}
         for start in range(0, len(keys), LOOKED_UP):
             chosen = {"filter": "filter:tasks:data.review_key", "operator": "in_list", "type": "String"}
-            query = _filters(chosen | {"value": list(keys[start : start + LOOKED_UP])})
+            query = _filters(chosen | {"value": list(keys[start : start + LOOKED_UP])}, ordering="tasks:id")
             for task in self._tasks(project, query, fields="task_only", include="id,data"):
                 data = task["data"]
                 assert isinstance(data, Mapping), "a task's data is an object"
                 found.setdefault(str(data["review_key"]), []).append(_int(task["id"]))
         return {key: sorted(ids) for key, ids in found.items()}
 
-    def changed_since(self, project: int, moment: str) -> Iterator[Json]:
-        """Yields every task changed after `moment` (ISO 8601, UTC) with its annotations, oldest change first.
+    def answered_since(self, project: int, moment: str) -> Iterator[Json]:
+        """Yields every task with annotations that changed after `moment` (ISO 8601, UTC), oldest change first.
 
         A task that changes while this reads comes again: pages would shift under us, so each request starts
-        from the last change seen instead of a page number.
+        from the last change seen instead of a page number. Tasks that nobody answered are left out: of a project that
+        was pushed a minute ago these are all the others, and 200 of them take the server 0.3 s.
         """
         seen: set[tuple[int, str]] = set()
         page = 1
         while True:
-            chosen: Json = {"filter": "filter:tasks:updated_at", "operator": "greater_or_equal", "type": "Datetime"}
-            query = _filters({**chosen, "value": moment}, ordering="tasks:updated_at")
+            query = _filters(_changed(moment), _answered(is_so=True), ordering="tasks:updated_at")
             rows = self._page(project, query, page, fields="all", include=READ_OF_TASKS)
             for task in rows:
                 mark = (_int(task["id"]), str(task["updated_at"]))
@@ -124,6 +128,14 @@ class LabelStudio:
             last = str(rows[-1]["updated_at"])
             page = page + 1 if last == moment else 1  # a whole page of one moment: only the next page goes on
             moment = last
+
+    def emptied_since(self, project: int, moment: str, tasks: Sequence[int]) -> Iterator[Json]:
+        """Yields those of `tasks` that changed after `moment` and have no annotations any more."""
+        for start in range(0, len(tasks), LOOKED_UP):
+            chosen: Json = {"filter": "filter:tasks:id", "operator": "in_list", "type": "Number"}
+            chosen = {**chosen, "value": list(tasks[start : start + LOOKED_UP])}
+            query = _filters(chosen, _changed(moment), _answered(is_so=False), ordering="tasks:id")
+            yield from self._tasks(project, query, fields="all", include=READ_OF_TASKS)
 
     def users(self) -> dict[int, str]:
         """Returns e-mail addresses by user id."""
@@ -195,9 +207,18 @@ def _bytes(body: object) -> bytes | None:
     return None if body is None else json.dumps(body, ensure_ascii=True).encode()
 
 
-def _filters(item: Json, *, ordering: str | None = None) -> str:
-    query: dict[str, object] = {"filters": {"conjunction": "and", "items": [item]}}
-    return json.dumps(query | ({"ordering": [ordering]} if ordering else {"ordering": ["tasks:id"]}))
+def _filters(*items: Json, ordering: str) -> str:
+    return json.dumps({"filters": {"conjunction": "and", "items": items}, "ordering": [ordering]})
+
+
+def _changed(moment: str) -> Json:
+    name = "filter:tasks:updated_at"
+    return {"filter": name, "operator": "greater_or_equal", "type": "Datetime", "value": moment}
+
+
+def _answered(*, is_so: bool) -> Json:
+    """Returns the filter for tasks with annotations, skipped ones too, or without."""
+    return {"filter": "filter:tasks:annotations_ids", "operator": "empty", "type": "String", "value": not is_so}
 
 
 def _checked(method: str, path: str, answer: Response, *, may_be_gone: bool = False) -> Response:

@@ -12,20 +12,33 @@ from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from annotator.answers import Asked, Row, Seen, moment_of, new_rows
-from annotator.interface import MODEL_VERSION, version_of
+from annotator.interface import MODEL_VERSION
 from annotator.label_studio import LabelStudio
 from annotator.ledger import Project, move_cursor, open_ledger, project_of, review_lock
-from annotator.push import tasks_of
+from annotator.push import questions_of, version_on
 from curation.errors import InputError
 from curation.schema import PEOPLE_DECISIONS, TASK_KINDS
 
 PEOPLE = "people"
 OVERLAP = timedelta(minutes=1)
 BEFORE_ALL = "1970-01-01T00:00:00.000000Z"
+QUESTION = (
+    "review_key",
+    "kind",
+    "doc_id",
+    "text_hash",
+    "other_id",
+    "route",
+    "inclusion_probability",
+    "is_blind",
+    "prediction",
+)
+"""Of a question: what stands in its answers, or is needed to read them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +76,14 @@ def pull(run: Path, server: LabelStudio, *, url: str) -> list[Pulled]:
 def answers_of(run: Path) -> pa.Table:
     """Returns PEOPLE_DECISIONS of a run, in the order in which they were seen."""
     names = sorted((run / PEOPLE).glob("*.parquet"))
-    return ds.dataset([str(name) for name in names], schema=PEOPLE_DECISIONS).to_table() if names else _empty()
+    return ds.dataset([str(name) for name in names], schema=PEOPLE_DECISIONS).to_table()
 
 
 def _pull_kind(run: Path, kind: str, project: Project, server: LabelStudio, users: dict[int, str]) -> Pulled:
-    questions = {row["review_key"]: row for row in tasks_of(run).to_pylist() if row["kind"] == kind}
+    mine = questions_of(run).to_table(columns=list(QUESTION), filter=pc.field("kind") == kind)
+    questions = {row["review_key"]: row for row in mine.to_pylist()}
     known = open_ledger(run, kind).known
-    version = version_of(str(server.project(project.project)["label_config"]))
+    version = version_on(server, project.project)
     asked = Asked(
         rows={task: questions[key] for key, task in known.items() if key in questions},
         users=users,
@@ -78,9 +92,12 @@ def _pull_kind(run: Path, kind: str, project: Project, server: LabelStudio, user
     )
     seen, cursor = Seen.of(answers_of(run)), project.cursor
     rows: list[Row] = []
-    for task in server.changed_since(project.project, _start(cursor)):
+    for task in server.answered_since(project.project, _start(project.cursor)):
         rows += new_rows(task, asked, seen)
         cursor = str(task["updated_at"])
+    answered = sorted(task for task, live in seen.live.items() if live and task in asked.rows)
+    for task in server.emptied_since(project.project, _start(project.cursor), answered):
+        rows += new_rows(task, asked, seen)
     _append(run, rows)
     if cursor is not None:
         move_cursor(run, kind, project, cursor)
@@ -117,7 +134,3 @@ def _append(run: Path, rows: list[Row]) -> None:
         temporary.rename(target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _empty() -> pa.Table:
-    return PEOPLE_DECISIONS.empty_table()

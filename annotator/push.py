@@ -1,8 +1,8 @@
 """Questions to the server: each once, whatever happens in between.
 
 What is not known is looked up before anything is sent again. A server may still be at work on an import whose
-answer was lost, so keys whose fate was ever unsure are counted once more at the end, and a second copy that nobody
-answered is deleted.
+answer was lost, so keys whose fate was ever unsure, and all of them where the project holds more tasks than we made,
+are looked up once more at the end, and a second copy that nobody answered is deleted.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +52,8 @@ def push(run: Path, server: LabelStudio, *, url: str, reached: Callable[[str], N
         InputError: the run asks nothing, its tasks are on another server, or their project was deleted.
         RunLocked: another process pushes or pulls.
     """
-    tasks, target = tasks_of(run), _Target(run=run, server=server, url=url, reached=reached)
+    tasks = questions_of(run).to_table().sort_by("priority")
+    target = _Target(run=run, server=server, url=url, reached=reached)
     with review_lock(run):
         return [
             _push_kind(target, kind, tasks.filter(pc.equal(tasks["kind"], kind)))
@@ -71,30 +72,32 @@ class _Target:
     reached: Callable[[str], None]
 
 
-def tasks_of(run: Path) -> pa.Table:
-    """Returns the questions of a run, the first to be asked first.
+def questions_of(run: Path) -> ds.Dataset:
+    """Returns REVIEW_TASKS of a run.
 
     Raises:
         InputError: it has none.
     """
     names = sorted((run / TASKS).glob("*.parquet"))
-    table = ds.dataset([str(name) for name in names], schema=REVIEW_TASKS).to_table() if names else None
-    if table is None or not table.num_rows:
+    found = ds.dataset([str(name) for name in names], schema=REVIEW_TASKS)
+    if not found.count_rows():
         raise InputError(f"{run}: expected questions for people in {TASKS}/, found none; see `review:` in the spec")
-    return table.sort_by("priority")
+    return found
 
 
 def _push_kind(target: _Target, kind: str, tasks: pa.Table) -> Pushed:
     is_known = project_of(target.run, kind) is not None
     project = _project(target, kind, tasks)
-    server, ledger = target.server, open_ledger(target.run, kind)
-    if not is_known:  # a process killed before it noted the project, or another copy of this run, may have filled it
-        ledger.intend(tasks["review_key"].to_pylist())
+    server, ledger, keys = target.server, open_ledger(target.run, kind), tasks["review_key"].to_pylist()
+    if not is_known and server.num_tasks(project.project):
+        ledger.intend(keys)  # a process killed before it noted the project, or another copy of this run, filled it
     unsure = set(ledger.unsure)
     _recover(server, project.project, ledger, sorted(unsure))
-    missing = [key for key in tasks["review_key"].to_pylist() if key not in ledger.known]
+    missing = [key for key in keys if key not in ledger.known]
     for batch in _batches(tasks, missing):
         unsure |= _send(target, project.project, ledger, batch)
+    if server.num_tasks(project.project) > len(ledger.known):
+        unsure.update(keys)
     if unsure:
         _remove_copies(server, project.project, ledger, sorted(unsure))
     _share(server, ledger, tasks)
@@ -104,17 +107,17 @@ def _push_kind(target: _Target, kind: str, tasks: pa.Table) -> Pushed:
         url=target.url,
         num_tasks=tasks.num_rows,
         num_new=len(missing),
-        config_changed=config_changed(server, project),
+        config_changed=version_on(server, project.project) != project.config_version,
     )
 
 
-def config_changed(server: LabelStudio, project: Project) -> bool:
-    """Returns whether somebody changed the interface on the server.
+def version_on(server: LabelStudio, project: int) -> str:
+    """Returns the version of the interface that a project has on the server, where anybody may change it.
 
     Raises:
         InputError: the project was deleted.
     """
-    return version_of(str(server.project(project.project)["label_config"])) != project.config_version
+    return version_of(str(server.project(project)["label_config"]))
 
 
 def _project(target: _Target, kind: str, tasks: pa.Table) -> Project:

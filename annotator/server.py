@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from annotator.credentials import NAME as CREDENTIALS
 from annotator.credentials import Credentials, credentials_of, new_credentials
-from annotator.installation import DATABASE, Installation, server_environment
+from annotator.installation import DATABASE, Installation, server_environment, tail_of
 from annotator.label_studio import LabelStudio
 from annotator.transport import Http
 from curation.errors import GristmillError, ReviewError
@@ -157,8 +157,8 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, used: Creden
 
     def is_ready() -> bool:
         if process.poll() is not None:
-            said = log.read_text(errors="replace")[-600:].strip()
-            raise ReviewError(f"Label Studio ended while it started (exit code {process.returncode}); {log}: {said}")
+            code = process.returncode
+            raise ReviewError(f"Label Studio ended while it started (exit code {code}); {log}: {tail_of(log)}")
         with contextlib.suppress(GristmillError):
             return _listens(url) and client.whoami() == used.email
         return False

@@ -68,10 +68,15 @@ def _secure_hashes(array: pa.Array) -> pa.Array:
     return pa.array([secure_hash(data[start:end]) for start, end in pairwise(bounds)], type=type_of_id)
 
 
+def sha256_of(text: str) -> str:
+    """Returns the sha256 (hex) of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def fingerprint(value: Mapping[str, object] | list[object]) -> str:
     """Returns the sha256 (hex) of `value` as canonical JSON: sorted keys, no spaces, ASCII only."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(text)
 
 
 def uniform_of(ids: pa.Array, *, seed: int, purpose: str) -> NDArray[np.float64]:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.schema import PEOPLE_DECISIONS
 from pipelines.job import run_job
 from pipelines.progress import silent
+from pipelines.rundir import Run
 from pipelines.spec_file import load_spec
 from tests.token_runs import tokenizer
 
@@ -98,3 +100,15 @@ def write_answers(run: Path, rows: Sequence[Mapping[str, object]]) -> None:
 def questions(run: Path) -> list[dict[str, object]]:
     """The questions of a run, in their order."""
     return pq.read_table(run / "tasks").to_pylist()  # type: ignore[no-any-return]
+
+
+def in_doubt(run: Path) -> list[dict[str, object]]:
+    """The documents that people are asked about for doubt, in their order."""
+    return [row for row in questions(run) if row["route"] == "doubt" and row["kind"] == "document"]
+
+
+def exported(run: Run) -> set[bytes]:
+    """Ids of the documents in the rows of the newest export, on both sides."""
+    found = run.store.local_path(f"exports/{run.latest_export}")
+    query = f"SELECT DISTINCT doc_id FROM '{found}/**/order.parquet'"
+    return {row[0] for row in duckdb.sql(query).fetchall()}

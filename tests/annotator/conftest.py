@@ -39,7 +39,7 @@ def started(installation: Installation, tmp_path_factory: pytest.TempPathFactory
             stop(data)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real(started: Started) -> LabelStudio:
     """A client of the server of the session."""
     return LabelStudio(transport=Http(url=started.server.url, token=started.credentials.token))

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from annotator.label_studio import LabelStudio
@@ -13,27 +12,22 @@ from annotator.ledger import open_ledger, project_of
 from annotator.pull import answers_of, pull
 from annotator.push import push
 from annotator.server import Started
-from annotator.transport import Http, Request
+from annotator.transport import Request
 from pipelines.progress import silent
 from pipelines.resuming import resume_run
-from pipelines.rundir import Run, open_run
+from pipelines.rundir import open_run
 from tests.annotator.conversations import annotate, change, take_back
-from tests.reviewed_runs import questions, run_notes_to_shards
+from tests.reviewed_runs import exported, in_doubt, run_notes_to_shards
 
 pytestmark = [pytest.mark.labelstudio, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def asked(started: Started, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def asked(started: Started, real: LabelStudio, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run whose questions are on the server."""
     run = run_notes_to_shards(tmp_path_factory.mktemp("loop"))
-    server = client(started)
-    push(run, server, url=started.server.url)
+    push(run, real, url=started.server.url)
     return run
-
-
-def client(started: Started) -> LabelStudio:
-    return LabelStudio(transport=Http(url=started.server.url, token=started.credentials.token))
 
 
 def second_reviewer(server: LabelStudio) -> int:
@@ -43,16 +37,10 @@ def second_reviewer(server: LabelStudio) -> int:
     return int(json.loads(answer.body)["id"])
 
 
-def exported(run: Run) -> set[bytes]:
-    folder = run.store.local_path(f"exports/{run.latest_export}")
-    return {row[0] for row in duckdb.sql(f"SELECT DISTINCT doc_id FROM '{folder}/**/order.parquet'").fetchall()}
-
-
-def test_the_new_export_holds_exactly_what_two_reviewers_accepted(asked: Path, started: Started):
-    server, before = client(started), exported(open_run(asked))
+def test_the_new_export_holds_exactly_what_two_reviewers_accepted(asked: Path, started: Started, real: LabelStudio):
+    server, before = real, exported(open_run(asked))
     ben = second_reviewer(server)
-    known = open_ledger(asked, "document").known
-    doubt = [row for row in questions(asked) if row["route"] == "doubt" and row["kind"] == "document"]
+    known, doubt = open_ledger(asked, "document").known, in_doubt(asked)
     tasks = [known[str(row["review_key"])] for row in doubt]
     annotate(server, tasks[0], "keep")
     annotate(server, tasks[1], "keep", completed_by=ben)
@@ -93,15 +81,15 @@ def browser() -> Iterator[object]:
 
 
 @pytest.mark.browser
-def test_a_reviewer_decides_with_the_keyboard_alone(asked: Path, started: Started, browser):
+def test_a_reviewer_decides_with_the_keyboard_alone(asked: Path, started: Started, real: LabelStudio, browser):
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
     from selenium.webdriver.support.wait import WebDriverWait
 
-    server, found = client(started), project_of(asked, "document")
+    found = project_of(asked, "document")
     assert found is not None
-    pull(asked, server, url=started.server.url)
+    pull(asked, real, url=started.server.url)
     num_before = answers_of(asked).num_rows
     wait = WebDriverWait(browser, 60)
     browser.get(f"{started.server.url}/user/login/")
@@ -116,7 +104,7 @@ def test_a_reviewer_decides_with_the_keyboard_alone(asked: Path, started: Starte
     ActionChains(browser).key_down(Keys.CONTROL).send_keys(Keys.ENTER).key_up(Keys.CONTROL).perform()
 
     def is_answered(_: object) -> bool:
-        return pull(asked, server, url=started.server.url)[0].num_answered > 0
+        return pull(asked, real, url=started.server.url)[0].num_answered > 0
 
     wait.until(is_answered)
     row = answers_of(asked).to_pylist()[num_before]

@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from curation.identity import hash_bytes
@@ -15,7 +14,7 @@ from pipelines.progress import silent
 from pipelines.resuming import resume_run
 from pipelines.rundir import Run, open_run
 from pipelines.verify import verify_run
-from tests.reviewed_runs import answer, note, questions, run_notes_to_shards, write_answers
+from tests.reviewed_runs import answer, exported, in_doubt, note, questions, run_notes_to_shards, write_answers
 
 pytestmark = pytest.mark.slow
 
@@ -37,19 +36,8 @@ def resumed(run: Path) -> tuple[RunResult, Run]:
     return result, open_run(result.run.uri)
 
 
-def exported(run: Run) -> set[bytes]:
-    """Ids of the documents in the rows of the newest export, on both sides."""
-    found = run.store.local_path(f"exports/{run.latest_export}")
-    query = f"SELECT DISTINCT doc_id FROM '{found}/**/order.parquet'"
-    return {row[0] for row in duckdb.sql(query).fetchall()}
-
-
 def kept(run: Run) -> set[bytes]:
     return {row[0] for row in run.sql("SELECT doc_id FROM decisions WHERE state = 'kept'").fetchall()}
-
-
-def in_doubt(run: Path) -> list[dict[str, object]]:
-    return [row for row in questions(run) if row["route"] == "doubt" and row["kind"] == "document"]
 
 
 def state_of(run: Run, doc_id: object) -> tuple[str, str | None]:

@@ -289,3 +289,11 @@ RULINGS = pa.schema(
     ]
 )
 """What people's answers come to, one row per document."""
+
+GOLD = pa.schema(
+    [
+        pa.field("doc_id", type_of_id, nullable=False),
+        pa.field("decision", pa.string(), nullable=False),  # keep | edit | drop
+    ]
+)
+"""Documents whose right answer is known; people are asked about them like about any others. One row per document."""

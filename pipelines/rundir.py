@@ -26,6 +26,7 @@ from curation.schema import (
     DEAD_LETTER,
     DECISIONS,
     DOCUMENT,
+    GOLD,
     LINKS,
     PEOPLE_DECISIONS,
     PROVENANCE,
@@ -64,6 +65,7 @@ TABLES: Mapping[str, tuple[str, pa.Schema]] = {
     "review": ("review", pa.schema([*PROVENANCE, pa.field("text", pa.string()), *_REVIEW])),
     "tasks": ("tasks", REVIEW_TASKS),
     "people": ("people", PEOPLE_DECISIONS),
+    "gold": ("gold", GOLD),
     "tokens": ("tokens", TOKENS),
 }
 """Table name -> (folder, columns that an empty folder has)."""

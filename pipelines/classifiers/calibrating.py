@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from curation.errors import InputError
+from curation.intervals import Measure
 from curation.quality.calibration import Calibration
 from curation.quality.scores import Scorer
 from pipelines.classifiers.evaluation import raw_scores, read_scorer, scored
@@ -22,7 +23,7 @@ from pipelines.classifiers.examples import (
     texts_of,
 )
 from pipelines.classifiers.fitting import Method, fit_calibration
-from pipelines.classifiers.measures import Measure, measure
+from pipelines.classifiers.measures import measure
 from pipelines.output_file import write_output
 from pipelines.spec import Columns
 

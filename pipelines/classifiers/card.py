@@ -12,9 +12,9 @@ from importlib import metadata
 import jinja2
 import pyarrow.compute as pc
 
+from curation.intervals import Measure
 from curation.text.safe import visible
 from pipelines.classifiers.examples import SPLITS, Examples
-from pipelines.classifiers.measures import Measure
 
 FORMAT = "gristmill-classifier-card-1"
 PACKAGES = ("gristmill", "fasttext-community", "scikit-learn", "numpy")

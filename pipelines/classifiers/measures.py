@@ -5,12 +5,13 @@ calibration error (10 bins of equal width: Guo et al. 2017, arXiv 1706.04599) ar
 documents of one site are alike (bootstrap percentiles).
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from curation.intervals import Measure, share
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -19,7 +20,7 @@ Ranks = NDArray[np.int64]
 
 NUM_BINS = 10
 NUM_RESAMPLES = 200
-Z = 1.959964
+SEED = 0
 PRECISIONS = (0.8, 0.9, 0.95, 0.99)
 KEEP_SHARES = (0.05, 0.1, 0.2, 0.5)
 
@@ -40,15 +41,6 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
-    """A value with its interval; all null where it cannot be told."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
     """Of some documents, at one threshold."""
 
@@ -62,12 +54,12 @@ class Measures:
     ece: Measure
 
 
-def measure(scored: Scored, *, threshold: float, seed: int = 0) -> Measures:
+def measure(scored: Scored, *, threshold: float) -> Measures:
     """Returns the measures of documents of which those at or above `threshold` are kept."""
     kept_N = scored.score_N >= threshold
     hits = int((kept_N & scored.is_positive_N).sum())
     kept, positives, documents = int(kept_N.sum()), int(scored.is_positive_N.sum()), scored.score_N.size
-    auc, ece = _auc_and_ece(scored, seed=seed)
+    auc, ece = _auc_and_ece(scored)
     return Measures(
         documents=documents,
         positives=positives,
@@ -78,16 +70,6 @@ def measure(scored: Scored, *, threshold: float, seed: int = 0) -> Measures:
         auc=auc,
         ece=ece,
     )
-
-
-def share(hits: int, trials: int) -> Measure:
-    """Returns hits / trials with Wilson's interval; null of no trials."""
-    if not trials:
-        return Measure(value=None)
-    value, squared = hits / trials, Z * Z / trials
-    centre = (value + squared / 2) / (1 + squared)
-    half = Z * math.sqrt(value * (1 - value) / trials + squared / (4 * trials)) / (1 + squared)
-    return Measure(value=value, low=max(0.0, centre - half), high=min(1.0, centre + half))
 
 
 def auc_of(is_positive_N: Mask, rank_N: Ranks, weight_N: Floats) -> float | None:
@@ -111,10 +93,10 @@ def ece_of(is_positive_N: Mask, score_N: Floats, weight_N: Floats) -> float | No
     return float(np.abs(score_B - positive_B).sum()) / total
 
 
-def _auc_and_ece(scored: Scored, *, seed: int) -> tuple[Measure, Measure]:
+def _auc_and_ece(scored: Scored) -> tuple[Measure, Measure]:
     if not scored.score_N.size:
         return Measure(value=None), Measure(value=None)
-    draw = np.random.default_rng(seed)
+    draw = np.random.default_rng(SEED)
     groups, group_N = np.unique(scored.group_N, return_inverse=True)
     rank_N = np.unique(scored.score_N, return_inverse=True)[1]
     values = []
@@ -140,14 +122,12 @@ def _with_interval(values: Sequence[float | None]) -> Measure:
     return Measure(value=values[0], low=low, high=high)
 
 
-def measures_by(
-    scored: Scored, names: Sequence[str | None], *, threshold: float, seed: int = 0
-) -> Iterator[tuple[str, Measures]]:
+def measures_by(scored: Scored, names: Sequence[str | None], *, threshold: float) -> Iterator[tuple[str, Measures]]:
     """Yields (name, measures of the documents of that name), the name with most documents first; null is `unknown`."""
     named_N = np.array([name or "unknown" for name in names], dtype=object)
     counts = {name: int((named_N == name).sum()) for name in set(named_N.tolist())}
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        yield name, measure(scored.where(named_N == name), threshold=threshold, seed=seed)
+        yield name, measure(scored.where(named_N == name), threshold=threshold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -265,8 +265,8 @@ def _measures(found: "Evaluation") -> str:
 
 
 def _thresholds(found: Sequence[Mapping[str, object]]) -> str:
+    from curation.intervals import Measure  # noqa: PLC0415
     from pipelines.classifiers.card import shown  # noqa: PLC0415
-    from pipelines.classifiers.measures import Measure  # noqa: PLC0415
 
     rows: list[tuple[str, ...]] = [("wanted", "threshold", "precision", "recall", "keep share")]
     for row in found:

@@ -8,8 +8,8 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import click
 
@@ -39,6 +39,8 @@ class Entry:
     does: str
     example: str
     package: str = "pipelines.command"
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """Further subcommands of a group, and the module of `pipelines.command` that defines each."""
 
 
 SECTIONS: dict[str, dict[str, Entry]] = {
@@ -85,8 +87,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "review": Entry(
             package="annotator",
             module="command",
-            does="Ask people in Label Studio: up, down, status, push, pull.",
+            does="Ask people in Label Studio (up, down, status, push, pull); learn from them (gold, learn).",
             example="review push runs/web-1a2b3c4d",
+            beside={"gold": "learn", "learn": "learn", "adjudicate": "learn"},
         ),
     },
     "Training": {
@@ -146,8 +149,11 @@ class LazyGroup(click.Group):
         """Imports and returns one command."""
         if cmd_name not in ENTRIES:
             return None
-        module = importlib.import_module(f"{ENTRIES[cmd_name].package}.{ENTRIES[cmd_name].module}")
-        command: click.Command = getattr(module, cmd_name)
+        entry = ENTRIES[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"{entry.package}.{entry.module}"), cmd_name)
+        for name, module in entry.beside.items():
+            assert isinstance(command, click.Group), "only a group has subcommands"
+            command.add_command(getattr(importlib.import_module(f"pipelines.command.{module}"), name))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

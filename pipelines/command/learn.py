@@ -1,0 +1,209 @@
+"""`gristmill review learn`, `gold` and `adjudicate`: what a run learns from its people.
+
+The command line adds these to the group `review`, whose other commands talk to a server.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.command.choosing import chosen_run, json_option, run_argument
+from pipelines.command.speaking import say, show, show_json, table
+
+if TYPE_CHECKING:
+    from curation.intervals import Measure
+    from pipelines.learning.answered import Dispute
+    from pipelines.learning.learned import Learned
+
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+
+
+@click.command()
+@run_argument
+@seed_option
+@json_option
+def learn(*, run: str | None, seed: int, as_json: bool) -> None:
+    """Tells how far reviewers agree, how often they and the rules are right, and what to change. Changes nothing.
+
+    The answer lies in learned/ of the RUN, and in its report.
+
+    Example: gristmill review learn runs/web-1a2b3c4d
+    """
+    from pipelines.learning.learned import learn as learnt  # noqa: PLC0415 - `--help` loads nothing
+    from pipelines.learning.learned import write_learned  # noqa: PLC0415
+    from pipelines.report import write_report  # noqa: PLC0415
+    from pipelines.rundir import open_run  # noqa: PLC0415
+
+    opened = open_run(chosen_run(run))
+    found = learnt(opened, seed=seed)
+    write_learned(opened, found)
+    write_report(opened.store.uri)
+    if as_json:
+        show_json(found.facts())
+        return
+    show("\n\n".join(block for block in _blocks(found) if block))
+
+
+@click.command()
+@run_argument
+@json_option
+def adjudicate(*, run: str | None, as_json: bool) -> None:
+    """Lists the documents on which reviewers disagree. A further answer in Label Studio settles one.
+
+    Example: gristmill review adjudicate runs/web-1a2b3c4d
+    """
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from pipelines.learning.answered import answered, disputes  # noqa: PLC0415
+    from pipelines.rundir import open_run  # noqa: PLC0415
+
+    opened = open_run(chosen_run(run))
+    found = disputes(answered(opened), opened)
+    if as_json:
+        show_json([asdict(dispute) for dispute in found])
+        return
+    show("\n\n".join(map(_dispute, found)) or "reviewers agree on all that several of them answered")
+
+
+@click.command()
+@click.argument("run")
+@click.argument("answers", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option("--draw", type=click.IntRange(1, 100_000), metavar="N", help="Write N questions for an expert to answer.")
+@seed_option
+@json_option
+def gold(*, run: str, answers: Path | None, draw: int | None, seed: int, as_json: bool) -> None:
+    """Keeps the right ANSWERS to some questions of a RUN: what reviewers say there tells how often they are wrong.
+
+    ANSWERS is JSONL with doc_id and decision (keep, edit or drop); --draw writes such lines, the decision left open.
+
+    Example: gristmill review gold RUN --draw 100 > gold.jsonl; gristmill review gold RUN gold.jsonl
+    """
+    import json  # noqa: PLC0415
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from pipelines.learning.gold import add_gold, questions_for_gold  # noqa: PLC0415
+    from pipelines.rundir import open_run  # noqa: PLC0415
+
+    if (answers is None) == (draw is None):
+        raise click.UsageError("expected a file of answers, or --draw N")
+    opened = open_run(run)
+    if answers is None:
+        assert draw is not None, "one of the two is given"
+        for question in questions_for_gold(opened, draw, seed=seed):
+            show(json.dumps(question))
+        return
+    added = add_gold(opened, answers)
+    if as_json:
+        show_json(asdict(added))
+        return
+    say(f"{added.num_new:,} new, {added.num_changed:,} changed: {added.num_gold:,} gold documents")
+    if added.num_unasked:
+        say(f"nobody is asked about {added.num_unasked:,} of them: they say nothing about reviewers")
+
+
+def _blocks(found: "Learned") -> list[str]:
+    trust = found.trust
+    corrected = "taken out below" if trust.is_corrected_for else "not taken out: that needs gold of both kinds"
+    return [
+        table(
+            [
+                ("questions", "all", "answered", "open"),
+                *(
+                    (item.route, *(f"{n:,}" for n in (item.num_questions, item.num_answered, item.num_open)))
+                    for item in found.queue
+                ),
+            ]
+        ),
+        table(
+            [
+                ("agreement", "questions", "equal", "Krippendorff's alpha"),
+                *(
+                    (
+                        item.name,
+                        f"{item.found.num_units:,}",
+                        _percent(item.found.equal_fraction),
+                        _number(item.found.alpha),
+                    )
+                    for item in found.agreement
+                ),
+                *(
+                    (
+                        f"{item.one} and {item.other}",
+                        f"{item.found.num_units:,}",
+                        _percent(item.found.equal_fraction),
+                        _number(item.found.alpha),
+                    )
+                    for item in found.pairs
+                ),
+            ]
+        )
+        if found.agreement
+        else "",
+        f"{trust.num_gold:,} gold documents, {trust.num_answers:,} answers to them; reviewers' errors are {corrected}",
+        table(
+            [
+                ("reviewer", "gold", "right", "drops what is to go", "drops what is to stay"),
+                *(
+                    (
+                        item.reviewer,
+                        f"{item.num_gold:,}",
+                        _share(item.accuracy),
+                        _share(item.detection),
+                        _share(item.false_alarm),
+                    )
+                    for item in found.reviewers
+                ),
+            ]
+        )
+        if found.reviewers
+        else "",
+        table(
+            [
+                ("rule", "failed", "judged", "precision", "recall", "fails only it", "judged", "precision"),
+                *(
+                    (
+                        rule.rule,
+                        f"{rule.alone.num_documents:,}",
+                        f"{rule.alone.num_judged:,}",
+                        _share(rule.alone.precision),
+                        _share(rule.alone.recall),
+                        f"{rule.among_others.num_documents:,}",
+                        f"{rule.among_others.num_judged:,}",
+                        _share(rule.among_others.precision),
+                    )
+                    for rule in found.rules
+                ),
+                ("all rules", "", f"{found.num_audited:,}", _share(found.precision), _share(found.recall), "", "", ""),
+            ]
+        )
+        if found.rules
+        else "no random document was judged yet: nothing is known about the rules",
+        f"nothing judged yet of: {', '.join(found.unjudged)}" if found.unjudged else "",
+        f"{len(found.disputes):,} documents on which reviewers disagree: gristmill review adjudicate"
+        if found.disputes
+        else "",
+    ]
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}%"
+
+
+def _share(found: "Measure") -> str:
+    if found.low is None or found.high is None:
+        return "-"
+    return f"{_percent(found.value)} ({100 * found.low:.1f} to {100 * found.high:.1f})"
+
+
+def _number(found: "Measure") -> str:
+    if found.value is None:
+        return "-"
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+def _dispute(dispute: "Dispute") -> str:
+    said = ", ".join(f"{who}: {what}" for who, what in dispute.answers.items())
+    outcome = f"majority: {dispute.ruling}" if dispute.ruling else "no majority"
+    of = f" and {dispute.other_id}" if dispute.other_id else ""
+    return f"{dispute.doc_id}{of}  task {dispute.task_id}  {outcome}\n  {said}\n  {dispute.reason}\n  {dispute.text}"

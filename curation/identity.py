@@ -35,6 +35,17 @@ def doc_ids(source: str, path: str, offsets: Iterable[int]) -> list[bytes]:
     return [xxhash.xxh3_128_digest(prefix + b"%d" % offset) for offset in offsets]
 
 
+def child_id(parent_id: bytes, *, recipe: str, index: int) -> bytes:
+    """Returns the 16-byte id of a document made from another: the same in any run.
+
+    Args:
+        parent_id: of the document that it was made from.
+        recipe: digest of all that decides how: generator, model, template, seed, parameters.
+        index: which one of those that this recipe makes of the parent, from 0.
+    """
+    return xxhash.xxh3_128_digest(b"\x00child\x00".join((parent_id, recipe.encode(), b"%d" % index)))
+
+
 def hash_bytes(data: bytes | memoryview) -> bytes:
     """Returns xxh3-128 of `data` (fast; not for decisions on hostile content)."""
     return xxhash.xxh3_128_digest(data)

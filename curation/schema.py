@@ -54,6 +54,16 @@ CONTAMINATION = pa.struct(
     ]
 )
 
+GENERATION = (
+    pa.field("generator", pa.string()),  # what made a synthetic document; null: not synthetic
+    pa.field("model", pa.string()),  # that wrote it; null: rules did
+    pa.field("template", pa.string()),  # name of the template
+    pa.field("template_hash", type_of_id),  # of the template's text and version
+    pa.field("seed", pa.int64()),
+    pa.field("parameters", pa.string()),  # what else decided the text, one JSON object, keys sorted
+)
+"""How a synthetic document came to be; `parent_id` names what it was made from. All null for other documents."""
+
 PROVENANCE = pa.schema(
     [
         pa.field("doc_id", type_of_id, nullable=False),
@@ -79,6 +89,7 @@ PROVENANCE = pa.schema(
         pa.field("extractor", pa.string()),  # name and version; null: text was given
         pa.field("extra", pa.string()),  # unknown input fields, one JSON object, keys sorted
         pa.field("raw_hash", type_of_id, nullable=False),  # BLAKE2b-128 of the record's raw content
+        *GENERATION,
     ]
 )
 

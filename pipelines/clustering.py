@@ -168,6 +168,7 @@ def _survivors(job: Job, roster: Roster, ranked: Ranked, links: _Links) -> Survi
             weak_L=links.kind_L == BORDERLINE_LINK,
             rule=dedup.near.survivors if dedup.near else "earlier",
             undecided=dedup.undecided,
+            num_followers=ranked.num_synthetic,
         )
     )
 

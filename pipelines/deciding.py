@@ -21,6 +21,7 @@ from pipelines.spec import DedupSpec, JobSpec
 
 EXCERPT_CHARS = 2000
 UNDECIDED = "dedup/cluster_undecided"
+ORPHAN, LOST = "synthesis/parent_not_kept", "what it was made of is not kept"
 FOUND_EQUAL = {"exact_raw": "the same content", "url": "the same URL"}
 """What is said of links that compare no words."""
 STATES = np.array(["kept", "review", "dropped"])
@@ -43,11 +44,15 @@ def final_states(roster: Roster, clustering: Clustering) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """What became of N documents; `split_N` (0 train, 1 validation) is read for kept ones only."""
+    """What became of N documents; `split_N` (0 train, 1 validation) is read for kept ones only.
+
+    `orphan_N`: dropped because what they were made of is not kept.
+    """
 
     state_N: NDArray[np.uint8]
     split_N: NDArray[np.int8]
     audit_N: NDArray[np.bool_]
+    orphan_N: NDArray[np.bool_]
 
 
 def write_decisions(job: Job, roster: Roster, clustering: Clustering, outcomes: Outcomes) -> None:
@@ -78,12 +83,14 @@ def _decisions(
     verdicts, source = read
     state, split = outcomes.state_N[rows], outcomes.split_N[rows]
     part = _PartLinks.of(spec.dedup, roster, clustering, rows)
-    failed, reasons = _failures(_one(verdicts["entries"]), part)
+    orphan = outcomes.orphan_N[rows]
+    failed, reasons = _failures(_one(verdicts["entries"]), part, orphan)
+    decided_by = pc.if_else(pa.array(part.outcome > 0), part.rules, _one(verdicts["decided_by"]))
     columns = {
         "doc_id": to_binary16(roster.ids_N[rows]),
         "source": source,
         "state": _texts(STATES[state]),
-        "decided_by": pc.if_else(pa.array(part.outcome > 0), part.rules, _one(verdicts["decided_by"])),
+        "decided_by": pc.if_else(pa.array(orphan), ORPHAN, decided_by),
         "failed": failed,
         "review_reasons": reasons,
         "audit": pa.array(outcomes.audit_N[rows]),
@@ -168,11 +175,11 @@ class _PartLinks:
         )
 
 
-def _failures(entries: pa.ListArray, links: _PartLinks) -> tuple[pa.Array, pa.Array]:
-    """Returns `failed` (rules that drop, and the removing link) and `review_reasons` of each document."""
+def _failures(entries: pa.ListArray, links: _PartLinks, orphan: NDArray[np.bool_]) -> tuple[pa.Array, pa.Array]:
+    """Returns `failed` (rules that drop, the removing link, the lost parent) and `review_reasons` of each document."""
     failed: list[list[dict[str, object]]] = []
     reasons: list[list[str]] = []
-    listed = (np.diff(entries.offsets.to_numpy()) > 0) | (links.outcome != STAYS)
+    listed = (np.diff(entries.offsets.to_numpy()) > 0) | (links.outcome != STAYS) | orphan
     for row in np.flatnonzero(listed).tolist():
         found = entries[row].as_py()
         failed.append([{name: item[name] for name in FAILED.names} for item in found if item["action"] == "drop"])
@@ -181,6 +188,8 @@ def _failures(entries: pa.ListArray, links: _PartLinks) -> tuple[pa.Array, pa.Ar
             failed[-1].append(links.failure(row))
         elif links.outcome[row] != STAYS:
             reasons[-1].append(links.question(row))
+        if orphan[row]:
+            failed[-1].append({"rule": ORPHAN, "value": None, "threshold": None, "found": LOST})
     return (
         _spread(failed, listed, DECISIONS.field("failed").type),
         _spread(reasons, listed, DECISIONS.field("review_reasons").type),

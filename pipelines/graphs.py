@@ -33,6 +33,7 @@ from pipelines.local_worker import MODULE as LOCAL_WORKER
 from pipelines.measuring import Job, measure_unit
 from pipelines.memory import release_unused
 from pipelines.spec import RunnerSpec
+from pipelines.synthesis import NamedPart, synthesize_part
 from pipelines.tokenize import PinnedTokenizer
 from pipelines.verifying import write_links
 
@@ -134,6 +135,17 @@ class _JudgePart(beam.DoFn):
         yield element
 
 
+class _SynthesizePart(beam.DoFn):
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def process(self, element: tuple[str, NamedPart]) -> Iterator[str]:
+        part, made_of = element
+        synthesize_part(self.job, part, made_of)
+        release_unused()
+        yield part
+
+
 class _WriteBands(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -215,6 +227,15 @@ def measure(pipeline: beam.Pipeline, job: Job, units: list[NamedUnit]) -> beam.P
 def judge(pipeline: beam.Pipeline, job: Job, parts: list[str]) -> beam.PCollection:
     """Signals -> verdicts."""
     return pipeline | "Parts" >> beam.Create(parts) | "JudgePart" >> beam.ParDo(_JudgePart(job)).with_output_types(str)
+
+
+def synthesize(pipeline: beam.Pipeline, job: Job, parts: list[tuple[str, NamedPart]]) -> beam.PCollection:
+    """Kept documents -> synthetic ones, measured, with signatures."""
+    return (
+        pipeline
+        | "Parts" >> beam.Create(parts)
+        | "SynthesizePart" >> beam.ParDo(_SynthesizePart(job)).with_output_types(str)
+    )
 
 
 def bands(pipeline: beam.Pipeline, job: Job, parts: list[tuple[int, str]]) -> beam.PCollection:

@@ -27,6 +27,7 @@ from pipelines.lock import run_lock
 from pipelines.manifest import count_documents, read_manifest, write_manifest
 from pipelines.measuring import Job
 from pipelines.memory import release_unused, thawed_afterwards
+from pipelines.parents import choose_parents
 from pipelines.parts import read_part, write_part
 from pipelines.progress import Progress, watched
 from pipelines.report import write_report
@@ -35,6 +36,7 @@ from pipelines.spec import JobSpec
 from pipelines.spec_file import dump_spec
 from pipelines.spec_text import local_settings
 from pipelines.store import Store
+from pipelines.synthesis import NamedPart, synthetic_parts
 from pipelines.tokenize import load_tokenizer
 
 
@@ -56,6 +58,16 @@ class _Driver:
     plan: RunPlan
     progress: Progress
     ledger: Ledger
+
+    @property
+    def synthetic(self) -> dict[str, NamedPart]:
+        """What the parts of synthetic documents are made by and from, by name."""
+        return synthetic_parts(self.job.spec, self.plan.parts)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """All parts, in the order of documents everywhere."""
+        return (*self.plan.parts, *self.synthetic)
 
 
 def run_job(
@@ -139,8 +151,11 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     write_part(store, "inputs/files.parquet", FILES, driver.plan.files_table().to_batches())
     _measure(driver)
     _check_bad_fraction(driver)
-    _run_parts(driver, "judge", "verdicts", lambda p, parts: graphs.judge(p, job, parts))
-    decided = decide_documents(job, driver.plan.parts, driver.progress, beside_links=write_canaries)
+    _judge(driver, driver.plan.parts)
+    if driver.synthetic:
+        _synthesize(driver)
+        _judge(driver, driver.parts)
+    decided = decide_documents(job, driver.parts, driver.progress, beside_links=write_canaries)
     driver.ledger.record("linked", links=decided.clustering.num_links)
     write_pairs(store, decided.roster, decided.clustering)
     if decided.asked is not None:
@@ -148,16 +163,18 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     hot_buckets = decided.clustering.hot_buckets
     del decided  # the next stages have no use for whole-run arrays
     release_unused()
-    _run_parts(driver, "decide", "review", lambda p, parts: graphs.decide(p, job, parts))
+    _run_parts(driver, "decide", "review", driver.parts, lambda p, parts: graphs.decide(p, job, parts))
     check_conservation(store)
     write_contaminated_items(job)
     release_unused()
     export = None
     if job.spec.shards is not None and driver.plan.tokenizer is not None:
         tokenizer = load_tokenizer(driver.plan.tokenizer, eos=job.spec.shards.eos)
-        _run_parts(driver, "tokenize", "tokens", lambda p, parts: graphs.tokenize(p, job, parts, tokenizer))
+        _run_parts(
+            driver, "tokenize", "tokens", driver.parts, lambda p, parts: graphs.tokenize(p, job, parts, tokenizer)
+        )
         driver.progress.start("emit", 1, "parts")
-        export = export_run(job, driver.plan.parts, tokenizer)
+        export = export_run(job, driver.parts, tokenizer)
         driver.progress.finish(f"export {export.name}")
     store.remove("work")
     counts = count_documents(store, export)
@@ -182,6 +199,25 @@ def _measure(driver: _Driver) -> None:
     driver.ledger.record("measured", units=len(units), units_before=len(done))
 
 
+def _judge(driver: _Driver, parts: tuple[str, ...]) -> None:
+    _run_parts(driver, "judge", "verdicts", parts, lambda p, missing: graphs.judge(p, driver.job, missing))
+
+
+def _synthesize(driver: _Driver) -> None:
+    """Makes documents of those that the run would keep without them."""
+    job, made = driver.job, driver.synthetic
+    if not all(job.store.exists(f"signatures/{part}.parquet") for part in made):
+        choose_parents(job, driver.plan.parts, driver.progress)
+        release_unused()
+    _run_parts(
+        driver,
+        "synthesize",
+        "signatures",
+        tuple(made),
+        lambda p, parts: graphs.synthesize(p, job, [(part, made[part]) for part in parts]),
+    )
+
+
 def _stored_bytes(unit: WorkUnit) -> int:
     """Returns about how many stored bytes a unit reads (a cut of a Parquet file counts rows: too few to matter)."""
     return sum(
@@ -192,13 +228,17 @@ def _stored_bytes(unit: WorkUnit) -> int:
 
 
 def _run_parts(
-    driver: _Driver, stage: str, folder: str, build: Callable[[beam.Pipeline, list[str]], beam.PCollection]
+    driver: _Driver,
+    stage: str,
+    folder: str,
+    parts: tuple[str, ...],
+    build: Callable[[beam.Pipeline, list[str]], beam.PCollection],
 ) -> None:
     """Runs a graph over the parts whose last file of this stage is not published yet."""
-    missing = [part for part in driver.plan.parts if not driver.job.store.exists(f"{folder}/{part}.parquet")]
+    missing = [part for part in parts if not driver.job.store.exists(f"{folder}/{part}.parquet")]
     if not missing:
         return
-    with _watched(driver, stage, folder, dict.fromkeys(driver.plan.parts, 1), "parts"):
+    with _watched(driver, stage, folder, dict.fromkeys(parts, 1), "parts"):
         big = driver.plan.input_bytes if stage == "tokenize" else 0
         with graphs.graph(driver.job.spec.runner, input_bytes=big) as pipeline:
             build(pipeline, missing)

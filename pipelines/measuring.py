@@ -17,6 +17,7 @@ from curation.dedup.linking import shingle_sets
 from curation.plan import extract_step, measure_plan
 from curation.schema import ACCOUNT, DEAD_LETTER, DOCUMENT, EXACT_KEY_FIELDS, SIGNATURE_FIELDS, SIGNATURES
 from curation.step import Plan
+from curation.synthesis.children import PARENT_TEXT
 from pipelines.artifacts import Artifact, local_files
 from pipelines.configured import LocalFile, closing_steps, configured_steps
 from pipelines.inputs.reading import Accounts, read_unit
@@ -58,10 +59,15 @@ def plan_of(spec: JobSpec, files: Mapping[str, LocalFile] | None = None) -> Plan
     )
 
 
+def given_schema(spec: JobSpec) -> pa.Schema:
+    """Returns the schema of what the plan measures: documents, and their parents' text where some are synthetic."""
+    return DOCUMENT if spec.synthesis is None else DOCUMENT.append(PARENT_TEXT)
+
+
 def measured_schema(spec: JobSpec) -> pa.Schema:
     """Returns the schema of `measured/`: provenance, text, edits and signals."""
-    schema = plan_of(spec).output_schema(DOCUMENT)
-    return pa.schema([field for field in schema if field.name not in SIGNATURE_NAMES])
+    schema = plan_of(spec).output_schema(given_schema(spec))
+    return pa.schema([field for field in schema if field.name not in {*SIGNATURE_NAMES, PARENT_TEXT.name}])
 
 
 class Reader(Protocol):
@@ -92,7 +98,10 @@ def measure_unit(job: Job, unit: WorkUnit, part: str, *, read: Reader = read_uni
 
 
 def write_measured(job: Job, part: str, documents: Iterator[pa.RecordBatch]) -> None:
-    """Writes `measured/` and `signatures/` of one part from batches of DOCUMENT (idempotent)."""
+    """Writes `measured/` and `signatures/` of one part from batches of DOCUMENT (idempotent).
+
+    Those of synthetic documents have `PARENT_TEXT` beside.
+    """
     with Spool(SIGNATURES) as signatures:
         with job.store.publish(shingles_file(part)) as shingles:
             batches = _measured(job, documents, _Signatures(table=signatures, shingles=shingles))
@@ -123,11 +132,16 @@ class _Signatures:
 def _measured(job: Job, documents: Iterator[pa.RecordBatch], signatures: _Signatures) -> Iterator[pa.RecordBatch]:
     plan = plan_of(job.spec, local_files(job.artifacts))
     schema = measured_schema(job.spec)
+    names = given_schema(job.spec).names
     for given in documents:
-        batch = plan(given)
+        batch = plan(given if given.schema.names == names else _without_parents(given))
         signatures.add(batch)
         batch = batch.select(schema.names)
         yield batch if job.stores_text else _without_text(batch)
+
+
+def _without_parents(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch.append_column(PARENT_TEXT, pa.nulls(batch.num_rows, PARENT_TEXT.type))
 
 
 def _without_text(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -41,6 +41,11 @@ REPEATING = frozenset(
         "split",
         "format",
         "compression",
+        "generator",
+        "model",
+        "template",
+        "template_hash",
+        "parameters",
     ]
 )
 

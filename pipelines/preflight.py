@@ -11,6 +11,7 @@ from pipelines.inputs.sniff import inspect_file
 from pipelines.judging import check_spec_gates
 from pipelines.policy import check_policy
 from pipelines.spec import JobSpec
+from pipelines.synthesis import check_synthesis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ def examine(spec: JobSpec, *, root: Path) -> list[InputFound]:
     """
     check_spec_gates(spec)
     check_policy(spec)
+    check_synthesis(spec)
     if spec.shards is not None:
         read_artifact(spec.shards.tokenizer, root=root, sha256=spec.shards.tokenizer_sha256)
     artifacts_of(spec, root=root)

@@ -37,16 +37,19 @@ class Ranked:
     exact: ExactLinks
     scope_R: NDArray[np.int32]  # empty: one scope for all
     parent_R: NDArray[np.int32]  # nearest ancestor that takes part; empty: nobody has one
+    num_synthetic: int  # of the R, the last ones
 
 
 def rank_documents(job: Job, roster: Roster) -> Ranked:
     """Returns the documents that no gate dropped, ranked by the spec's preferences."""
     dedup = job.spec.dedup
     rows = np.flatnonzero(roster.state_N != DROPPED_BY_GATES).astype(np.int32)
+    synthetic_M = synthetic_documents(job, roster)[rows]
+    last_M = 2 * synthetic_M.astype(np.uint8) + (roster.state_N[rows] == IN_REVIEW) * (dedup.undecided == "keep")
     rank_M = rank_of(
         [_key(job, roster, criterion)[rows] for criterion in dedup.prefer],
         doc_id_N=roster.ids_N[rows],
-        last_N=roster.state_N[rows] == IN_REVIEW if dedup.undecided == "keep" else None,
+        last_N=last_M if last_M.any() else None,
     )
     rows_R = np.empty_like(rows)
     rows_R[rank_M] = rows
@@ -55,7 +58,22 @@ def rank_documents(job: Job, roster: Roster) -> Ranked:
     groups = [_groups(job, roster, rows_R, KEYS[kind], scope_R) for kind in dedup.kinds]
     shared = dedup.kinds.index("exact_text") if "exact_text" in dedup.kinds else None
     exact = exact_links(groups, size=rows_R.size, parent_N=parent_R, shared_kind=shared)
-    return Ranked(rows_R=rows_R, kinds=dedup.kinds, exact=exact, scope_R=scope_R, parent_R=parent_R)
+    return Ranked(
+        rows_R=rows_R,
+        kinds=dedup.kinds,
+        exact=exact,
+        scope_R=scope_R,
+        parent_R=parent_R,
+        num_synthetic=int(synthetic_M.sum()),
+    )
+
+
+def synthetic_documents(job: Job, roster: Roster) -> NDArray[np.bool_]:
+    """Returns bool (N,): the documents that a generator made."""
+    if job.spec.synthesis is None:
+        return np.zeros(roster.num_documents, dtype=bool)
+    made = [column.is_valid() for column in roster.pieces(job.store, "measured", "generator")]
+    return np.concatenate([np.zeros(0, dtype=bool), *(column.to_numpy(zero_copy_only=False) for column in made)])
 
 
 def _key(job: Job, roster: Roster, criterion: str) -> Key:
@@ -78,6 +96,16 @@ def _scopes(job: Job, roster: Roster, rows_R: NDArray[np.int32]) -> NDArray[np.i
 
 
 def _ancestors(job: Job, roster: Roster, rows_R: NDArray[np.int32]) -> NDArray[np.int32]:
+    parent_N = parent_rows(job, roster)
+    if not parent_N.size:
+        return parent_N
+    rank_N = np.full(roster.num_documents, -1, dtype=np.int32)
+    rank_N[rows_R] = np.arange(rows_R.size, dtype=np.int32)
+    return nearest_ancestors(parent_N, rank_N, rows_R.size)
+
+
+def parent_rows(job: Job, roster: Roster) -> NDArray[np.int32]:
+    """Returns int32 (N,): the row of each document's parent, -1 without; empty where nobody has one."""
     children, parents = [np.zeros(0, np.int64)], [np.zeros(0, "S16")]
     for index, column in enumerate(roster.pieces(job.store, "measured", "parent_id")):
         if column.null_count < len(column):
@@ -85,12 +113,7 @@ def _ancestors(job: Job, roster: Roster, rows_R: NDArray[np.int32]) -> NDArray[n
             parents.append(ids_of(column.drop_null()))
     if len(children) == 1:
         return np.zeros(0, dtype=np.int32)
-    parent_N = parents_of(roster.ids_N, np.concatenate(children), np.concatenate(parents))
-    if not parent_N.size:
-        return parent_N
-    rank_N = np.full(roster.num_documents, -1, dtype=np.int32)
-    rank_N[rows_R] = np.arange(rows_R.size, dtype=np.int32)
-    return nearest_ancestors(parent_N, rank_N, rows_R.size)
+    return parents_of(roster.ids_N, np.concatenate(children), np.concatenate(parents))
 
 
 def _groups(

@@ -28,6 +28,7 @@ from pipelines.scoring import PACKAGED_MODELS
 from pipelines.shards_checks import check_scores
 from pipelines.spec import InputSpec, JobSpec
 from pipelines.spec_text import with_signing
+from pipelines.synthesis import check_synthesis
 
 FILES = pa.schema(
     [
@@ -104,6 +105,7 @@ def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None, digests: bo
     """
     check_spec_gates(spec)
     check_policy(spec)
+    check_synthesis(spec)
     if spec.shards is not None:
         check_scores(spec.shards, measured_schema(spec))
     files: list[tuple[str, InputFile]] = []

@@ -14,6 +14,7 @@ from curation.privacy.kinds import KINDS, Kind
 from curation.quality.gates import Rule, When
 from curation.review.selection import SelectionKeys
 from curation.setting import documented, key
+from curation.synthesis.mined import MinedKeys
 
 MIB = 1 << 20
 
@@ -302,6 +303,14 @@ class PerplexitySpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SynthesisSpec:
+    """Documents made from kept ones; they pass the same gates and are marked, and their share is capped."""
+
+    mined: MinedKeys | None = key(MinedKeys(), "tasks found in the document itself by rules; null: none")
+    max_fraction: float = key(0.2, "share of the training tokens that synthetic documents may have at most")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSpec:
     """Where and how the Beam graphs run; never changes the output."""
 
@@ -356,6 +365,7 @@ class JobSpec:
         metadata=documented("n-gram models by label of `signal.language`; any: of texts that have no other"),
     )
     dedup: DedupSpec = key(DedupSpec(), "deduplication")
+    synthesis: SynthesisSpec | None = key(None, "documents made from kept ones; null: none")
     validation: ValidationSpec = key(ValidationSpec(), "held-out documents")
     review: ReviewSpec = key(ReviewSpec(), "questions for people")
     shards: ShardsSpec | None = key(None, "shards; null: the run ends with kept text")

@@ -39,6 +39,8 @@ RANGES: dict[str, Range] = {
     "paragraph_languages.min_determined_fraction": (0, 1),
     "paragraph_languages.min_main_fraction": (0, 1),
     "decontamination.window_bytes": (0, 1 << 20),
+    "synthesis.mined.max_children": (1, 64),
+    "synthesis.max_fraction": (0, 0.9),
     "validation.fraction": (0, 0.5),
     "review.budget": (0, 1_000_000),
     "review.audit_fraction": (0, 1),

@@ -61,9 +61,13 @@ class HashingFile:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A folder (path) or prefix (`s3://bucket/prefix`); picklable, so that workers can hold it."""
+    """A folder (path) or prefix (`s3://bucket/prefix`); picklable, so that workers can hold it.
+
+    A file that is not here is opened in `below`, another store, where there is one; nothing is written there.
+    """
 
     uri: str
+    below: str | None = None
 
     @property
     def is_local(self) -> bool:
@@ -111,6 +115,8 @@ class Store:
         try:
             return filesystem.open_input_file(f"{root}/{name}")
         except FileNotFoundError:
+            if self.below is not None:
+                return Store(self.below).open(name)
             raise InputError(f"{self.uri}/{name}: expected a file of a run, found nothing") from None
 
     def read(self, name: str) -> bytes:

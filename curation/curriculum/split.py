@@ -34,7 +34,8 @@ def split_of(documents: Kept, *, fraction: float, seed: int) -> pa.Array:
     """Returns a string array (N,): `train` or `validation`, the same for every member of a group.
 
     A group with more documents than the whole split should have is never held out: one chain of clusters through
-    large sites would otherwise take most of a corpus out of training.
+    large sites would otherwise take most of a corpus out of training. Documents made from others in it do not count:
+    the split of a corpus stays what it was when some are made of it.
 
     Args:
         documents: the kept documents; nulls in the last three columns mean none.
@@ -44,8 +45,9 @@ def split_of(documents: Kept, *, fraction: float, seed: int) -> pa.Array:
     groups = groups_of(documents)
     if not groups.size:
         return pa.array([], pa.string())
-    largest = max(int(fraction * groups.size), 1)
-    small = np.bincount(groups, minlength=groups.size)[groups] <= largest
+    counts = ~_has_parent(documents)
+    largest = max(int(fraction * counts.sum()), 1)
+    small = np.bincount(groups[counts], minlength=groups.size)[groups] <= largest
     member = _first_members(documents, groups)
     held = np.zeros(groups.size, dtype=bool)
     leaders = np.flatnonzero(member >= 0)
@@ -93,17 +95,24 @@ def _families(documents: Kept) -> tuple[Int64Array, Int64Array]:
     return np.concatenate((rows, derived)), code
 
 
+def _has_parent(documents: Kept) -> NDArray[np.bool_]:
+    """Returns bool (N,): whether a document was made from another one of them."""
+    found: NDArray[np.bool_] = pc.is_in(documents.parent_id, value_set=documents.doc_id).to_numpy(zero_copy_only=False)
+    return found
+
+
 def _first_members(documents: Kept, groups: Int64Array) -> Int64Array:
     """Returns int64 (N,): at each group's label the row whose key draws for it, elsewhere -1.
 
-    That is the member with the first site by bytes; without sites, the first cluster; else the first id.
+    That is the member with the first site by bytes; without sites, the first cluster; else the first id. One made from
+    another member is never it.
     """
     words = id_words(documents.doc_id)
     num = groups.size
     site = _ranks(documents.site)
     cluster = _ranks(documents.cluster_id)
     key = np.where(site < num, site, np.where(cluster < num, num + cluster, 2 * num))
-    order = rank_by(key, words)
+    order = rank_by(key + np.where(_has_parent(documents), 3 * num, 0), words)
     member = np.full(num, -1, dtype=np.int64)
     member[groups[order[::-1]]] = order[::-1]
     return member

@@ -48,7 +48,7 @@ def _numbers(column: pa.Array, dtype: type[Number]) -> NDArray[Number]:
 
 
 def rank_of(
-    keys: Sequence[Key], *, doc_id_N: NDArray[np.bytes_], last_N: NDArray[np.bool_] | None = None
+    keys: Sequence[Key], *, doc_id_N: NDArray[np.bytes_], last_N: NDArray[np.bool_] | NDArray[np.uint8] | None = None
 ) -> NDArray[np.int32]:
     """Returns int32 (N,): each document's place, 0 for the most preferred.
 
@@ -57,7 +57,7 @@ def rank_of(
     Args:
         keys: of the criteria, the most important first (`key_of`); smaller is preferred.
         doc_id_N: S16, unique (`curation.dedup.linking.ids_of`): decides between equals.
-        last_N: documents that come after all others.
+        last_N: documents that come after all others; of numbers, the largest come last.
     """
     high_N, low_N = np.ascontiguousarray(doc_id_N).view(">u8").reshape(-1, 2).T
     ordered = [low_N, high_N, *reversed(keys), *([] if last_N is None else [last_N])]

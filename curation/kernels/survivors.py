@@ -32,14 +32,22 @@ class Standing(NamedTuple):
     of_node_N: Numbers
 
 
-def by_earlier(graph: LinkGraph, *, hold: bool) -> Outcome:
+def by_earlier(graph: LinkGraph, *, hold: bool, decided: Outcome | None = None) -> Outcome:
     """Returns the outcome of "removed iff linked to an earlier document that stays and is not in review".
 
     With `hold`, a document that depends on one in review or held is held. One that only a weak link joins to an
     earlier one is BORDERLINE. Documents held or borderline remove nobody.
+
+    Args:
+        graph: the links.
+        hold: see above.
+        decided: what became of the first documents already, whatever their links.
     """
-    out = _undecided(graph)
-    _by_earlier(graph, hold, _nobody(graph), _nobody(graph), out)
+    out, num_decided = _undecided(graph), decided.outcome_N.size if decided else 0
+    if decided is not None:
+        out.outcome_N[:num_decided], out.survivor_N[:num_decided] = decided.outcome_N, decided.survivor_N
+        out.via_N[:num_decided], out.how_N[:num_decided] = decided.via_N, decided.how_N
+    _by_earlier(graph, hold, num_decided, _nobody(graph), _nobody(graph), out)
     return out
 
 
@@ -84,14 +92,18 @@ def _nobody(graph: LinkGraph) -> Standing:
 
 
 @kernel
-def _by_earlier(graph: LinkGraph, hold: bool, staying: Standing, waiting: Standing, out: Outcome) -> None:
+def _by_earlier(
+    graph: LinkGraph, hold: bool, num_decided: int, staying: Standing, waiting: Standing, out: Outcome
+) -> None:
     for n in range(out.outcome_N.size):
-        out.via_N[n], out.how_N[n] = _first_linked(graph, n, staying, False)
-        if out.via_N[n] >= 0:
-            out.outcome_N[n], out.survivor_N[n] = REMOVED, out.via_N[n]
+        if n >= num_decided:
+            out.via_N[n], out.how_N[n] = _first_linked(graph, n, staying, False)
+            if out.via_N[n] >= 0:
+                out.outcome_N[n], out.survivor_N[n] = REMOVED, out.via_N[n]
+            elif not graph.in_review_N[n]:
+                _wait(graph, n, hold, (staying, waiting), out)
+        if out.outcome_N[n] == REMOVED:
             continue
-        if not graph.in_review_N[n]:
-            _wait(graph, n, hold, (staying, waiting), out)
         _stand(graph, n, staying if out.outcome_N[n] == STAYS and not graph.in_review_N[n] else waiting)
 
 

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ from curation.quality.gates import Gate, Rule, When
 from curation.quality.perplexity import ModelOfLanguage, Perplexity
 from curation.schema import DOCUMENT, READ
 from curation.step import Plan, Step, configuration_of
+from curation.synthesis.children import Generator
 from tests.evaluation_sets import index_file
 from tests.ngram_models import model_file
 from tests.onnx_encoder import write_encoder
@@ -99,6 +101,11 @@ def url_batch(texts):
     return batch
 
 
+def language_batch(texts):
+    languages = [("en", "de", "zh", None)[len(t) % 4] for t in texts]
+    return document_batch(texts).append_column("signal.language", pa.array(languages, pa.string()))
+
+
 def signal_batch(texts):
     batch = document_batch(texts)
     languages = [("en", "th", None)[len(t) % 3] for t in texts]
@@ -165,6 +172,7 @@ def example_of(kind):
         "BadWords": signal_batch,
         "Toxicity": signal_batch,
         "Perplexity": signal_batch,
+        "MinedTasks": language_batch,
     }
     given = {"models": ngram_models()} if kind is Perplexity else {}
     return kind(**given), batches.get(kind.__name__, document_batch)
@@ -226,7 +234,18 @@ def test_a_step_is_pure_and_keeps_every_document(kind, texts):
     first = step(batch)
     assert batch.equals(again)
     assert step(batch).equals(first)
-    assert first["doc_id"].equals(batch["doc_id"])
+    parent = pc.index_in(first["parent_id"], value_set=batch["doc_id"]) if derives(kind) else None
+    if parent is None:
+        assert first["doc_id"].equals(batch["doc_id"])
+    else:
+        assert first.filter(pc.is_null(first["parent_id"])).equals(batch), "a document changed, or went"
+        assert parent.null_count == batch.num_rows, "a parent is not in the input"
+        assert pc.count_distinct(first["doc_id"]).as_py() == first.num_rows, "two documents have one id"
+
+
+def derives(kind):
+    """Whether a step adds rows; a phase of such steps would be one too, but no plan has one."""
+    return issubclass(kind, Generator)
 
 
 @each_step

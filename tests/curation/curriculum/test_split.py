@@ -95,3 +95,13 @@ def test_adding_a_document_of_the_same_site_leaves_its_side():
 
 def test_no_documents_have_no_split():
     assert split_of(kept([]), fraction=0.5, seed=0).to_pylist() == []
+
+
+@given(links, st.floats(0, 1), st.integers(0, 9))
+def test_documents_made_of_others_leave_the_split_as_it_was_and_stand_with_their_parents(rows, fraction, seed):
+    rows = [(site, cluster, None) for site, cluster, _ in rows]
+    before = split_of(kept(rows), fraction=fraction, seed=seed).to_pylist()
+    made = [(site, None, parent) for parent, (site, _, _) in enumerate(rows) for _ in range(3)]
+    after = split_of(kept(rows + made), fraction=fraction, seed=seed).to_pylist()
+    assert after[: len(rows)] == before
+    assert after[len(rows) :] == [before[parent] for _, _, parent in made]

@@ -43,7 +43,7 @@ def numbered(labels, size):
     return [label if label and labels.count(label) > 1 else -1 for label in labels][:size]
 
 
-def decided(in_review, links, *, groups=(), nodes=None, weak=None, rule="earlier", undecided="hold"):
+def decided(in_review, links, *, groups=(), nodes=None, weak=None, rule="earlier", undecided="hold", followers=0):
     ends = np.array(links, dtype=np.int32).reshape(-1, 2)
     size = len(in_review)
     return survivors(
@@ -56,6 +56,7 @@ def decided(in_review, links, *, groups=(), nodes=None, weak=None, rule="earlier
             weak_L=np.array(weak or [False] * len(links), dtype=np.bool_),
             rule=rule,
             undecided=undecided,
+            num_followers=followers,
         )
     )
 
@@ -286,3 +287,53 @@ def test_groups_of_other_documents_are_refused():
     expected = r"survivors: expected nodes and groups of 2 documents, found \(3,\) and \(0, 2\)"
     with pytest.raises(ValueError, match=f"^{expected}$"):
         decided([False, False], [], nodes=[0, 1, 2])
+
+
+@both_rules
+@both_choices
+@given(graph=full_graphs(), followers=st.integers(1, 8))
+def test_followers_change_nothing_for_those_before_them(rule, undecided, graph, followers):
+    in_review, groups, nodes, links, weak = graph
+    lead = max(len(in_review) - followers, 1)
+    choice = {"rule": rule, "undecided": undecided}
+    whole = decided(in_review, links, groups=groups, nodes=nodes, weak=weak, followers=len(in_review) - lead, **choice)
+    inner = [index for index, link in enumerate(links) if link[0] < lead]
+    left = [numbered([group + 1 for group in row[:lead]], lead) for row in groups]
+    alone = decided(
+        in_review[:lead],
+        [links[index] for index in inner],
+        groups=left,
+        nodes=nodes[:lead],
+        weak=[weak[index] for index in inner],
+        **choice,
+    )
+    for name in ("outcome_N", "via_N", "survivor_N"):
+        assert getattr(whole, name)[:lead].tolist() == getattr(alone, name).tolist(), name
+    assert [inner[how] if how >= 0 else how for how in alone.how_N] == whole.how_N[:lead].tolist()
+    assert [found for found in alone.cluster_N.tolist() if found >= 0] == [
+        found for found, before in zip(whole.cluster_N.tolist(), alone.cluster_N.tolist(), strict=False) if before >= 0
+    ]
+
+
+@both_choices
+@given(graph=full_graphs(), followers=st.integers(1, 8))
+def test_followers_go_by_the_rule_earlier_after_all_others(undecided, graph, followers):
+    in_review, groups, nodes, links, weak = graph
+    count = min(followers, len(in_review))
+    choice = {"groups": groups, "nodes": nodes, "weak": weak, "undecided": undecided}
+    whole = decided(in_review, links, followers=count, **choice)
+    assert whole.outcome_N.tolist() == decided(in_review, links, **choice).outcome_N.tolist()
+
+
+def test_a_follower_bridges_no_components_and_is_in_the_cluster_of_the_one_it_went_for():
+    bridge = {"in_review": [False] * 3, "links": [(2, 0), (2, 1)], "rule": "component"}
+    assert outcomes(**bridge) == [STAYS, REMOVED, REMOVED], "without followers, the bridge makes one component"
+    found = decided(**bridge, followers=1)
+    assert found.outcome_N.tolist() == [STAYS, STAYS, REMOVED]
+    assert found.cluster_N.tolist() == [0, -1, 0]
+
+
+def test_documents_that_follow_each_other_keep_the_earliest():
+    found = decided([False] * 3, [(2, 1)], followers=2)
+    assert found.outcome_N.tolist() == [STAYS, STAYS, REMOVED]
+    assert found.cluster_N.tolist() == [-1, 1, 1]

@@ -1,0 +1,1 @@
+"""Documents made from documents: by rules, or by a model."""

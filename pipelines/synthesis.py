@@ -1,0 +1,70 @@
+"""The stage `synthesize`: documents made from kept ones, before anything is decided for good.
+
+What the run would keep without them is decided first, under `work/`. Kept documents that are not held out are parents.
+Each generator reads each part of the run once and writes its children as a part of its own, measured like any other,
+so a generator that fails costs the others nothing. Then all documents are judged, linked and decided together:
+synthetic ones rank last and join no clusters of others, so what was decided first stands (`pipelines.parents`).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from curation.errors import SchemaError, SpecError
+from curation.synthesis.children import Generator, with_parent_text
+from curation.synthesis.mined import MinedTasks
+from pipelines.linking import load_array
+from pipelines.measuring import Job, measured_schema, write_measured
+from pipelines.parts import read_batches
+from pipelines.spec import JobSpec
+
+PARENTS = "work/parents"
+PARENTS_PER_BATCH = 256
+PREFIX = "part-synthetic"
+
+NamedPart = tuple[str, str]
+"""Names of a generator and of the part of its parents."""
+
+
+def generators_of(spec: JobSpec) -> dict[str, Generator]:
+    """Returns the generators of a job by name; each writes parts of its own."""
+    if spec.synthesis is None:
+        return {}
+    mined = spec.synthesis.mined
+    return {"mined": MinedTasks(seed=spec.seed, max_children=mined.max_children)} if mined else {}
+
+
+def check_synthesis(spec: JobSpec) -> None:
+    """Raises SpecError when a generator reads what the job does not measure."""
+    for name, generator in generators_of(spec).items():
+        try:
+            if isinstance(generator, MinedTasks):
+                generator.output_schema(measured_schema(spec))
+        except SchemaError as error:
+            raise SpecError(f"synthesis.{name}: {error}") from None
+
+
+def synthetic_parts(spec: JobSpec, parts: tuple[str, ...]) -> dict[str, NamedPart]:
+    """Returns what each part of synthetic documents is made by and from, by its name, in the order of names."""
+    made = {f"{PREFIX}-{name}-{part.partition('-')[2]}": (name, part) for name in generators_of(spec) for part in parts}
+    return dict(sorted(made.items()))
+
+
+def synthesize_part(job: Job, part: str, made_of: NamedPart) -> None:
+    """Writes `measured/` and `signatures/` of the children that one generator makes of one part (idempotent)."""
+    name, source = made_of
+    write_measured(job, part, _children(job, generators_of(job.spec)[name], source))
+
+
+def _children(job: Job, generator: Generator, part: str) -> Iterator[pa.RecordBatch]:
+    rows = np.asarray(load_array(job.store, f"{PARENTS}/{part}.npy"))
+    start = 0
+    for batch in read_batches(job.store, f"measured/{part}.parquet"):
+        mine = rows[(rows >= start) & (rows < start + batch.num_rows)] - start
+        start += batch.num_rows
+        for first in range(0, mine.size, PARENTS_PER_BATCH):
+            parents = batch.take(pa.array(mine[first : first + PARENTS_PER_BATCH]))
+            children = generator.children(parents)
+            if children.num_rows:
+                yield with_parent_text(children, parents)

@@ -11,11 +11,14 @@ from pipelines.token_law import check_tokens, token_findings
 from pipelines.tokenize import PinnedTokenizer, encode_part
 
 READ_COLUMNS = ["doc_id", "source", "split", "text"]
+TURNS_COLUMNS = ["extractor", "extra"]
 
 
 def tokenize_part(job: Job, part: str, tokenizer: PinnedTokenizer) -> None:
     """Writes `tokens/` of one part from its kept documents (idempotent)."""
-    documents = read_batches(job.store, f"documents/{part}.parquet", READ_COLUMNS)
+    has_turns = any(given.columns.is_conversation for given in job.spec.inputs.values())
+    names = [*READ_COLUMNS, *(TURNS_COLUMNS if has_turns else ())]
+    documents = read_batches(job.store, f"documents/{part}.parquet", names)
     encode_part(documents, tokenizer, store=job.store, part=part)
 
 

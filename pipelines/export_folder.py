@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from curation.curriculum.shard_schema import FORMAT, FORMAT_VERSION, ORDER
+from curation.curriculum.shard_schema import FORMAT, ORDER, format_version
 from curation.errors import GristmillError
 from pipelines.export_order import Side, order_rows, stage_entry, totals_of
 from pipelines.faults import reach
@@ -92,12 +92,15 @@ def _write_side(root: Path, content: Content, side: Side, *, extra: Mapping[str,
         files += write_stage(content.tokens, stage, content.layout, root=root, folder=folder)
     order = write_part(Store(str(root)), ORDER_FILE, ORDER, order_rows(content.tokens, side)).written
     totals = totals_of(content.tokens, side)
+    if content.layout.has_mask:
+        totals["targets"] = sum(int(str(file["targets"])) for file in files)
     manifest = _json(
         {
             **content.manifest,
             **extra,
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            "format_version": format_version(has_mask=content.layout.has_mask),
+            **({"loss_mask": True} if content.layout.has_mask else {}),
             "tokenizer": {
                 "sha256": content.tokenizer.sha256,
                 "vocab_size": content.tokenizer.vocab_size,

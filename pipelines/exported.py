@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from curation.curriculum.shard_schema import MASK
 from curation.errors import InputError
 from pipelines.export_folder import MANIFEST
 from pipelines.store import Store
@@ -43,6 +44,11 @@ class Exported:
         entries = self.manifest["files"]
         assert isinstance(entries, list), "the exporter wrote it"
         return [f"{self.folder}/{entry['path']}" for entry in entries]
+
+    @property
+    def mask(self) -> list[str]:
+        """The column `loss_mask`, where it has one."""
+        return [MASK] if self.manifest.get("loss_mask") else []
 
     @property
     def num_rows(self) -> int:
@@ -88,6 +94,14 @@ def tokens_of(table: pa.Table, exported: Exported) -> NDArray[np.unsignedinteger
     data = np.frombuffer(array.buffers()[1] or b"", dtype=exported.dtype)
     start = array.offset * exported.row_tokens
     return data[start : start + len(array) * exported.row_tokens].reshape(-1, exported.row_tokens)
+
+
+def mask_of(table: pa.Table) -> NDArray[np.uint8]:
+    """Returns (R, T + 1): what each token of a table with `loss_mask` is for (`curation.text.conversation`)."""
+    array = table[MASK].combine_chunks()
+    width = array.type.byte_width
+    data = np.frombuffer(array.buffers()[1] or b"", dtype=np.uint8)
+    return data[array.offset * width : (array.offset + len(array)) * width].reshape(-1, width)
 
 
 def lengths_of(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

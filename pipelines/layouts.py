@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from curation.curriculum.shard_schema import MASK
 from curation.errors import GristmillError, SpecError
-from pipelines.exported import Exported, lengths_of, tokens_of
+from pipelines.exported import Exported, lengths_of, mask_of, tokens_of
 
 MEGATRON_HEADER, MEGATRON_VERSION = b"MMIDIDX\x00\x00", 1
 MEGATRON_CODES = {"uint16": 8, "int32": 4}
@@ -74,18 +75,27 @@ def _with_lists(table: pa.Table, exported: Exported) -> pa.Table:
     offsets = pa.array(np.concatenate(([0], np.cumsum(valid_R))), pa.int32())
     lists = pa.ListArray.from_arrays(offsets, pa.array(tokens_RC[is_valid_RC].astype(np.int32)))
     others = table.drop_columns(["tokens"]).replace_schema_metadata(None)
+    if exported.mask:
+        masks = pa.ListArray.from_arrays(offsets, pa.array(mask_of(table)[is_valid_RC]))
+        others = others.drop_columns([MASK]).append_column(MASK, masks)
     return others.add_column(0, "input_ids", lists)
 
 
 def _npy(exported: Exported, folder: Path) -> int:
-    """`tokens.npy` (R, T + 1), `n_valid.npy` (R,); of pieces of documents `doc_lens.npy` (P,), `pieces.npy` (R1,)."""
+    """`tokens.npy` (R, T + 1), `n_valid.npy` (R,); of pieces of documents `doc_lens.npy` (P,), `pieces.npy` (R1,).
+
+    And `loss_mask.npy` (R, T + 1), where the export has one.
+    """
     shape = (exported.num_rows, exported.row_tokens)
+    masks = [np.zeros((0, exported.row_tokens), np.uint8)]
     valid, lens, pieces = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)], [np.zeros(1, np.int64)]
     with (folder / "tokens.npy").open("xb") as file:
         header = {"descr": exported.dtype.str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
-        for table in exported.groups(["tokens", "n_valid", "doc_lens"]):
+        for table in exported.groups(["tokens", "n_valid", "doc_lens", *exported.mask]):
             file.write(tokens_of(table, exported).tobytes())
+            if exported.mask:
+                masks.append(mask_of(table))
             length_P, counts_R = lengths_of(table)
             valid.append(table["n_valid"].to_numpy())
             lens.append(length_P)
@@ -93,6 +103,8 @@ def _npy(exported: Exported, folder: Path) -> int:
     np.save(folder / "n_valid.npy", np.concatenate(valid))
     np.save(folder / "doc_lens.npy", np.concatenate(lens))
     np.save(folder / "pieces.npy", np.cumsum(np.concatenate(pieces)))
+    if exported.mask:
+        np.save(folder / "loss_mask.npy", np.concatenate(masks))
     return exported.num_rows
 
 
@@ -111,6 +123,10 @@ def documents_of(exported: Exported) -> Iterator[tuple[Tokens, NDArray[np.int64]
 
 def _megatron(exported: Exported, folder: Path) -> int:
     """`shards.bin` and `shards.idx`: one sequence per document, EOS last; uint16, or int32 for larger vocabularies."""
+    if exported.mask:
+        raise SpecError(
+            "--layout megatron: expected documents that are learnt whole, found a loss_mask; use list or npy"
+        )
     dtype = "uint16" if exported.dtype.itemsize == np.dtype(np.uint16).itemsize else "int32"
     lengths = [np.zeros(0, np.int64)]
     starts = [np.zeros(0, bool)]
@@ -136,18 +152,23 @@ def _write_index(file: BinaryIO, length_D: NDArray[np.int64], dtype: str) -> Non
 
 
 def _mds(exported: Exported, folder: Path) -> int:
-    """MDS shards: `tokens` (ndarray of T + 1), `doc_lens` (int32 as bytes) and `n_valid` per row."""
+    """MDS shards: `tokens` (ndarray of T + 1), `doc_lens` (int32 as bytes) and `n_valid` per row, and `loss_mask`."""
     encoding = f"ndarray:{exported.dtype.name}:{exported.row_tokens}"
     columns = {"doc_lens": "bytes", "n_valid": "int", "tokens": encoding}
     sizes = [None, 8, exported.row_tokens * exported.dtype.itemsize]
+    if exported.mask:
+        columns[MASK], sizes = f"ndarray:uint8:{exported.row_tokens}", [*sizes, exported.row_tokens]
     shards: list[dict[str, object]] = []
     samples: list[bytes] = []
-    for table in exported.groups(["tokens", "n_valid", "doc_lens"]):
+    for table in exported.groups(["tokens", "n_valid", "doc_lens", *exported.mask]):
         tokens_RC = tokens_of(table, exported)
+        masks = [row.tobytes() for row in mask_of(table)] if exported.mask else [b""] * table.num_rows
         length_P, counts_R = lengths_of(table)
         for row, lens in enumerate(np.split(length_P.astype("<i4"), np.cumsum(counts_R)[:-1])):
             head = np.array([lens.nbytes], dtype="<u4").tobytes() + lens.tobytes()
-            samples.append(head + int(table["n_valid"][row].as_py()).to_bytes(8, "little") + tokens_RC[row].tobytes())
+            samples.append(
+                head + int(table["n_valid"][row].as_py()).to_bytes(8, "little") + tokens_RC[row].tobytes() + masks[row]
+            )
             if len(samples) * len(samples[-1]) >= MDS_SHARD_BYTES:
                 shards.append(_mds_shard(folder, samples, columns, sizes, len(shards)))
                 samples = []

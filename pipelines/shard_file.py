@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from curation.curriculum.order import Stage
 from curation.curriculum.packing import Packing, Pieces
-from curation.curriculum.shard_schema import row_bytes, shard_schema
+from curation.curriculum.shard_schema import MASK, row_bytes, shard_schema
 from curation.curriculum.token_page import LayoutError, token_page
 from curation.errors import GristmillError
+from curation.text.conversation import LEARNT
 from pipelines.token_store import TokenStore
 
 GROUP_BYTES = 256 << 20
@@ -39,6 +40,7 @@ class Layout:
     eos_id: int
     rows_per_group: int
     rows_per_file: int
+    has_mask: bool = False
 
     @property
     def group_rows(self) -> int:
@@ -49,7 +51,10 @@ class Layout:
     def schema(self) -> pa.Schema:
         """Schema of the files."""
         return shard_schema(
-            sequence_length=self.sequence_length, dtype=self.dtype, tokenizer_sha256=self.tokenizer_sha256
+            sequence_length=self.sequence_length,
+            dtype=self.dtype,
+            tokenizer_sha256=self.tokenizer_sha256,
+            has_mask=self.has_mask,
         )
 
 
@@ -93,13 +98,14 @@ def write_stage(
 def _write_file(
     tokens: TokenStore, stage: StageRows, layout: Layout, *, path: Path, rows: tuple[int, int]
 ) -> dict[str, object]:
-    crcs = []
+    crcs, num_targets = [], 0
     with path.open("xb") as file:
         with pq.ParquetWriter(pa.PythonFile(file, mode="w"), layout.schema, **_options(layout)) as writer:
             for start in range(*rows, layout.group_rows):
                 group, crc = _row_group(tokens, stage, layout, start, min(start + layout.group_rows, rows[1]))
                 writer.write_table(group, row_group_size=group.num_rows)
                 crcs.append(crc)
+                num_targets += _num_targets(group) if layout.has_mask else 0
         file.flush()
         os.fsync(file.fileno())
     return {
@@ -108,12 +114,12 @@ def _write_file(
         "bytes": path.stat().st_size,
         "sha256": sha256_of(path),
         "row_groups": list(_row_groups(path, layout, crcs, stage.first_row + rows[0])),
-    }
+    } | ({"targets": num_targets} if layout.has_mask else {})
 
 
 def _options(layout: Layout) -> dict[str, object]:
     """Returns the writer's options; nested columns go by the path of their leaf."""
-    packed = ["row", "n_valid", "continued", "stage", "difficulty", "quality"]
+    packed = ["row", "n_valid", "continued", "stage", "difficulty", "quality", *([MASK] if layout.has_mask else ())]
     packed += [f"{name}.list.element" for name in ("doc_lens", "doc_ids", "doc_sources")]
     return {
         "compression": {"tokens": "NONE", **dict.fromkeys(packed, "zstd")},
@@ -155,24 +161,57 @@ def _row_group(tokens: TokenStore, stage: StageRows, layout: Layout, start: int,
         _mean_by_tokens(stage.difficulty_N[document_P], pieces),
         _mean_by_tokens(stage.quality_N[document_P], pieces),
     ]
+    if layout.has_mask:
+        mask_RC = _gather_mask(tokens, stage, pieces)
+        columns.append(
+            pa.FixedSizeBinaryArray.from_buffers(schema.field(MASK).type, num_rows, [None, pa.py_buffer(mask_RC)])
+        )
     return pa.Table.from_arrays(columns, schema=schema), zlib.crc32(tokens_RC.data)
 
 
 def _gather(tokens: TokenStore, stage: StageRows, layout: Layout, pieces: Pieces) -> NDArray[np.unsignedinteger]:
     """Returns the rows of `pieces` as (R, T + 1) little-endian ids, padded with EOS."""
-    size = stage.packing.row_tokens
-    rows = np.full((pieces.counts_R.size, size), layout.eos_id, dtype=np.dtype(layout.dtype).newbyteorder("<"))
-    first_P = np.repeat(np.cumsum(pieces.counts_R) - pieces.counts_R, pieces.counts_R)
-    starts_P = np.cumsum(pieces.length_P) - pieces.length_P
-    place_P = starts_P - starts_P[first_P] + np.repeat(np.arange(pieces.counts_R.size) * size, pieces.counts_R)
+    shape = (pieces.counts_R.size, stage.packing.row_tokens)
+    rows = np.full(shape, layout.eos_id, dtype=np.dtype(layout.dtype).newbyteorder("<"))
     document_P = stage.document_E[pieces.emission_P]
     length_P = np.minimum(pieces.length_P, tokens.num_tokens_N[document_P] - pieces.begin_P)  # EOS is there already
     stream = rows.reshape(-1)
-    columns = (document_P.tolist(), pieces.begin_P.tolist(), place_P.tolist(), length_P.tolist())
+    columns = (document_P.tolist(), pieces.begin_P.tolist(), _places(stage, pieces).tolist(), length_P.tolist())
     for document, begin, place, length in zip(*columns, strict=True):
         if length:
             tokens.copy_tokens(document, begin, stream[place : place + length])
     return rows
+
+
+def _gather_mask(tokens: TokenStore, stage: StageRows, pieces: Pieces) -> NDArray[np.uint8]:
+    """Returns (R, T + 1): what each token of the rows is for, 0 for padding."""
+    mask = np.zeros((pieces.counts_R.size, stage.packing.row_tokens), dtype=np.uint8)
+    stream = mask.reshape(-1)
+    document_P = stage.document_E[pieces.emission_P]
+    columns = (document_P.tolist(), pieces.begin_P.tolist(), _places(stage, pieces).tolist(), pieces.length_P.tolist())
+    for document, begin, place, length in zip(*columns, strict=True):
+        tokens.copy_mask(document, begin, stream[place : place + length])
+    return mask
+
+
+def _places(stage: StageRows, pieces: Pieces) -> NDArray[np.int64]:
+    """Returns (P,): where each piece begins, counted over the positions of all rows."""
+    first_P = np.repeat(np.cumsum(pieces.counts_R) - pieces.counts_R, pieces.counts_R)
+    starts_P = np.cumsum(pieces.length_P) - pieces.length_P
+    row_P = np.repeat(np.arange(pieces.counts_R.size), pieces.counts_R)
+    place_P: NDArray[np.int64] = starts_P - starts_P[first_P] + row_P * stage.packing.row_tokens
+    return place_P
+
+
+def _num_targets(group: pa.Table) -> int:
+    """Returns how many tokens of a row group are predicted and to be learnt: not the first of a piece."""
+    width = group.schema.field(MASK).type.byte_width
+    mask_RC = np.frombuffer(group[MASK].combine_chunks().buffers()[1], np.uint8).reshape(-1, width)
+    lens = group["doc_lens"].combine_chunks()
+    is_first_RC = np.zeros_like(mask_RC, dtype=bool)
+    for row, lengths in enumerate(lens.to_pylist()):
+        is_first_RC[row, np.cumsum([0, *lengths[:-1]])] = True
+    return int(((mask_RC == LEARNT) & ~is_first_RC).sum())
 
 
 def _mean_by_tokens(value_P: NDArray[np.float64], pieces: Pieces) -> pa.Array:

@@ -20,7 +20,7 @@ from curation.curriculum.mixture import groups_of, mix_documents
 from curation.curriculum.order import Candidates, Order, Schedule, order_documents
 from curation.curriculum.packing import pack
 from curation.curriculum.scales import NO_LEVEL, Scale, spearman
-from curation.curriculum.shard_schema import DTYPES, FORMAT_VERSION
+from curation.curriculum.shard_schema import DTYPES, format_version
 from curation.errors import GristmillError, SpecError
 from curation.identity import fingerprint
 from pipelines.export_folder import MANIFEST, Content, publish_folder
@@ -89,9 +89,10 @@ def export_shards(request: ExportRequest) -> Export:
             scratch=Path(scratch),
             signals=request.shards.signals,
         )
+        layout = dataclasses.replace(layout, has_mask=tokens.has_mask)
         train = _arrange(tokens, request, is_validation=False)
         held_out = _arrange(tokens, request, is_validation=True)
-        digest = _digest(request, train, held_out)
+        digest = _digest(request, train, held_out, has_mask=tokens.has_mask)
         folder = f"exports/{digest[:NAME_DIGITS]}"
         if not request.store.exists(f"{folder}/{MANIFEST}"):
             content = Content(
@@ -238,7 +239,7 @@ def _correlations(tokens: TokenStore) -> dict[str, object]:
     return {"names": names, "spearman": spearman([tokens.score_SN[name][train] for name in names])}
 
 
-def _digest(request: ExportRequest, train: Side, held_out: Side) -> str:
+def _digest(request: ExportRequest, train: Side, held_out: Side, *, has_mask: bool) -> str:
     """Returns the digest (sha256, hex) of all that decides the export's bytes; it names the export."""
     settings = dataclasses.asdict(request.shards)
     del settings["tokenizer"]  # where it lay; its digest counts
@@ -252,6 +253,6 @@ def _digest(request: ExportRequest, train: Side, held_out: Side) -> str:
         "provenance": dict(request.provenance),
         "parent": request.parent,
         "order": [train.digest, held_out.digest],
-        "format_version": FORMAT_VERSION,
+        "format_version": format_version(has_mask=has_mask),
     }
     return fingerprint(covered)

@@ -52,6 +52,24 @@ class Columns:
     language: str | None = key("lang", "declared language")
     license: str | None = key("license", "licence, an SPDX expression if possible")
     date: str | None = key("date", "fetch time, ISO 8601")
+    messages: str | None = key(None, "a conversation: a list of messages, instead of `text`")
+    chosen: str | None = key(None, "the better of two answers: a list of messages, or a string after `prompt`")
+    rejected: str | None = key(None, "the worse of two answers, as `chosen`")
+    prompt: str | None = key(None, "what both answers follow: a string, or a list of messages")
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """The columns that every record must have: of a text, of a conversation, or of two answers."""
+        if self.messages is not None:
+            return (self.messages,)
+        if self.chosen is not None and self.rejected is not None:
+            return (self.chosen, self.rejected)
+        return (self.text,)
+
+    @property
+    def is_conversation(self) -> bool:
+        """Whether texts are made of messages."""
+        return self.content != (self.text,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

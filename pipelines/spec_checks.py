@@ -16,7 +16,7 @@ from pipelines.dedup_checks import dedup_findings
 from pipelines.privacy_checks import privacy_findings
 from pipelines.scoring import FILES, QUALITY, named_files
 from pipelines.shards_checks import shards_findings
-from pipelines.spec import GateSpec, JobSpec
+from pipelines.spec import Columns, GateSpec, JobSpec
 
 Finding = tuple[str, str]
 Range = tuple[float, float]
@@ -182,6 +182,18 @@ def _inputs(spec: JobSpec) -> Iterator[Finding]:
         for item in dataclasses.fields(given.columns):
             if getattr(given.columns, item.name) == "":
                 yield f"{path}.columns.{item.name}", "expected the name of a column, found ''"
+        yield from _conversation(f"{path}.columns", given.columns)
+
+
+def _conversation(path: str, columns: Columns) -> Iterator[Finding]:
+    pair = (columns.chosen is not None, columns.rejected is not None)
+    if any(pair) and not all(pair):
+        missing = "rejected" if pair[0] else "chosen"
+        yield f"{path}.{missing}", "expected chosen and rejected together, found one of them"
+    if any(pair) and columns.messages is not None:
+        yield f"{path}.messages", "expected messages, or chosen and rejected, found both; make two inputs of them"
+    if columns.prompt is not None and not any(pair):
+        yield f"{path}.prompt", "expected a prompt beside chosen and rejected only, found it alone"
 
 
 def _one_of(names: object, what: str) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from curation.curriculum.keys import id_words
 from curation.errors import GristmillError, SpecError, VerifyError
+from curation.text.conversation import LEARNT
 from pipelines.parts import read_part
 from pipelines.spec import COUNTED_SCORES
 from pipelines.store import Store
@@ -32,8 +33,9 @@ UNKNOWN_LANGUAGE = -1
 class TokenStore:
     """N documents in input order. `source_N` and `language_N` index `sources`, `languages` (-1: unknown).
 
-    `part_N` indexes `files`; `offset_N` counts tokens from the start of that file. `score_SN` holds the compression
-    ratio, the length and the signals that were asked for, by name: float64, NaN where unknown.
+    `part_N` indexes `files`; `offset_N` counts tokens from the start of that file. `masks` are the parts', a byte per
+    token and one per EOS (None: all is to be learnt); `first_N` is the first document of each part. `score_SN`
+    holds the compression ratio, the length and the signals that were asked for, by name: float64, NaN where unknown.
     """
 
     ids: pa.Array
@@ -48,20 +50,39 @@ class TokenStore:
     offset_N: Int64Array
     dtype: str
     files: tuple[Path, ...] = field(repr=False)
+    masks: tuple[Path | None, ...] = field(repr=False, default=())
+    first_N: Int64Array = field(repr=False, default_factory=lambda: np.zeros(0, np.int64))
 
     @cached_property
-    def _maps(self) -> dict[int, NDArray[np.unsignedinteger]]:
+    def _maps(self) -> dict[Path, NDArray[np.unsignedinteger]]:
         return {}
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether some tokens are read only."""
+        return any(self.masks)
 
     def copy_tokens(self, document: int, start: int, out: NDArray[np.unsignedinteger]) -> None:
         """Fills `out` with the ids of `document` from its token `start` on."""
-        part = int(self.part_N[document])
-        if part not in self._maps:
+        begin = int(self.offset_N[document]) + start
+        tokens = self._map(self.files[self.part_N[document]], self.dtype)
+        out[:] = tokens[begin : begin + out.size]
+
+    def copy_mask(self, document: int, start: int, out: NDArray[np.uint8]) -> None:
+        """Fills `out` with what the tokens of `document` are for, from token `start` on; EOS is the last."""
+        path = self.masks[self.part_N[document]]
+        if path is None:
+            out[:] = LEARNT
+            return
+        begin = int(self.offset_N[document] + document - self.first_N[self.part_N[document]]) + start
+        out[:] = self._map(path, "uint8")[begin : begin + out.size]
+
+    def _map(self, path: Path, dtype: str) -> NDArray[np.unsignedinteger]:
+        if path not in self._maps:
             if len(self._maps) >= MAX_MAPS:
                 self._maps.pop(next(iter(self._maps)))
-            self._maps[part] = np.memmap(self.files[part], dtype=np.dtype(self.dtype).newbyteorder("<"), mode="r")
-        begin = int(self.offset_N[document]) + start
-        out[:] = self._maps[part][begin : begin + out.size]
+            self._maps[path] = np.memmap(path, dtype=np.dtype(dtype).newbyteorder("<"), mode="r")
+        return self._maps[path]
 
 
 MAX_MAPS = 256
@@ -95,6 +116,11 @@ def load_token_store(
     before = np.concatenate(([0], ends))[part_starts]
     for number, path in enumerate(files):
         _check_size(path, int(before[number + 1] - before[number]) * np.dtype(dtype).itemsize)
+    masked = set(store.names("tokens", ".mask"))
+    masks = tuple(_local(store, name, scratch) if (name := f"tokens/{part}.mask") in masked else None for part in parts)
+    for number, mask in enumerate(masks):
+        if mask is not None:
+            _check_size(mask, int(before[number + 1] - before[number]) + rows_of_part[number])
     part_N = np.repeat(np.arange(len(parts), dtype=np.int32), rows_of_part)
     ids = table["doc_id"].combine_chunks()
     _check_unique(ids)
@@ -117,6 +143,8 @@ def load_token_store(
         offset_N=ends - num_tokens - before[part_N] if len(parts) else np.zeros(0, dtype=np.int64),
         dtype=dtype,
         files=files,
+        masks=masks,
+        first_N=part_starts,
     )
 
 

@@ -1,6 +1,7 @@
 """Small runs with documents and a token store, for tests of exports."""
 
 import functools
+import json
 import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from curation.identity import doc_id, type_of_id
+from curation.text.conversation import TEMPLATE, TURNS
 from pipelines.parts import write_part
 from pipelines.shards import ExportRequest
 from pipelines.spec import ShardsSpec
@@ -45,6 +47,18 @@ def documents(texts: Sequence[str], *, source: str = "web", split: str = "train"
     )
 
 
+def with_turns(batch: pa.RecordBatch, *turns: Sequence[str] | None) -> pa.RecordBatch:
+    """Returns the documents as conversations of these turns (one for all, or one for each; None: a plain text)."""
+    told = list(turns) * (batch.num_rows if len(turns) == 1 else 1)
+    columns = {
+        "extractor": [None if one is None else TEMPLATE for one in told],
+        "extra": [None if one is None else json.dumps({TURNS: one}) for one in told],
+    }
+    fields = [*batch.schema, *(pa.field(name, pa.string()) for name in columns)]
+    arrays = [*batch.columns, *(pa.array(values, pa.string()) for values in columns.values())]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
 def texts(count: int, *, seed: int = 0, most_words: int = 60) -> list[str]:
     """Returns `count` texts of 1 to `most_words` words."""
     draw = random.Random(seed)
@@ -64,7 +78,7 @@ def write_run(root: Path, batches: Iterable[pa.RecordBatch], *, pinned: PinnedTo
     parts = []
     for number, batch in enumerate(batches):
         part = f"part-{number:05d}-00000000"
-        write_part(store, f"documents/{part}.parquet", DOCUMENTS, [batch])
+        write_part(store, f"documents/{part}.parquet", batch.schema, [batch])
         encode_part([batch], pinned or tokenizer(), store=store, part=part)
         parts.append(part)
     return ExportRequest(

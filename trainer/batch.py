@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.text.conversation import IS_REJECTED, LEARNT
+
 IGNORE = -100
 """Label of positions without loss; PyTorch's `cross_entropy` ignores it by default."""
 
@@ -13,17 +15,21 @@ IGNORE = -100
 class Batch:
     """R rows of T + 1 tokens, C = T + 1.
 
-    `tokens_RC` uint16 or uint32, a writable copy; `n_valid_R` int64: tokens before the padding; `doc_lens_P` int64:
+    `tokens_RC` uint16 or uint32, a writable copy; `n_valid_R` int64: tokens before the padding;
+    `continued_R` bool: whether the first token repeats the last of the row before; `doc_lens_P` int64:
     lengths of the pieces of documents, row by row; `pieces_R1` int64: where each row's pieces start; `source_P` int64:
-    which of the manifest's `sources` each piece is from (-1: another).
+    which of the manifest's `sources` each piece is from (-1: another); `mask_RC` uint8: what each token is for, by
+    `curation.text.conversation` (None: all are to be learnt).
     """
 
     first_row: int
     tokens_RC: NDArray[np.unsignedinteger]
     n_valid_R: NDArray[np.int64]
+    continued_R: NDArray[np.bool_]
     doc_lens_P: NDArray[np.int64]
     pieces_R1: NDArray[np.int64]
     source_P: NDArray[np.int64]
+    mask_RC: NDArray[np.uint8] | None = None
 
     def inputs(self) -> NDArray[np.int64]:
         """Returns (R, T): what the model reads."""
@@ -32,40 +38,45 @@ class Batch:
     def labels(self) -> NDArray[np.int64]:
         """Returns (R, T): the token to predict at each input.
 
-        IGNORE where the next token is another document's, or padding.
+        IGNORE where the next token is another document's, padding, or not to be learnt.
         """
         segments = self.segments()
         labels = self.tokens_RC[:, 1:].astype(np.int64)
         labels[(segments[:, 1:] != segments[:, :-1]) | (segments[:, 1:] < 0)] = IGNORE
+        if self.mask_RC is not None:
+            labels[self.mask_RC[:, 1:] != LEARNT] = IGNORE
         return labels
 
-    def segments(self) -> NDArray[np.int32]:
-        """Returns (R, T + 1): the number of the document within its row, -1 for padding.
+    def documents(self) -> NDArray[np.int32]:
+        """Returns (R, T + 1): the number of the document within its row, -1 for padding."""
+        first_P = np.repeat(self.pieces_R1[:-1], np.diff(self.pieces_R1))
+        out = np.full(self.tokens_RC.shape, -1, dtype=np.int32)
+        out[np.arange(self.tokens_RC.shape[1]) < self.n_valid_R[:, None]] = np.repeat(
+            np.arange(self.doc_lens_P.size) - first_P, self.doc_lens_P
+        )
+        return out
 
-        Attention stays inside equal numbers.
+    def segments(self) -> NDArray[np.int32]:
+        """Returns (R, T + 1): what may see each other has one number, padding -1.
+
+        Attention stays inside equal numbers: those of `documents`, but for the two branches of a preference.
         """
-        return self._spread(np.arange(self.doc_lens_P.size) - self._row_first_P(), -1).astype(np.int32)
+        documents = self.documents()
+        if self.mask_RC is None:
+            return documents
+        return np.where(documents < 0, -1, 2 * documents + (self.mask_RC >= IS_REJECTED)).astype(np.int32)
 
     def positions(self) -> NDArray[np.int32]:
-        """Returns (R, T + 1): the position of each token within its piece, 0 for padding."""
-        starts = np.cumsum(self.doc_lens_P) - self.doc_lens_P
-        within = np.arange(int(self.doc_lens_P.sum())) - np.repeat(starts, self.doc_lens_P)
-        out = np.zeros(self.tokens_RC.shape, dtype=np.int32)
-        out[self._valid()] = within
-        return out
+        """Returns (R, T + 1): the position of each token within its segment, 0 for padding."""
+        segments, place = self.segments(), np.arange(self.tokens_RC.shape[1], dtype=np.int32)
+        is_first = np.ones(segments.shape, dtype=bool)
+        is_first[:, 1:] = segments[:, 1:] != segments[:, :-1]
+        within = place - np.maximum.accumulate(np.where(is_first, place, 0), axis=1)
+        return np.where(segments < 0, 0, within).astype(np.int32)
 
     @property
     def num_targets(self) -> int:
         """Labels that count: the divisor of the loss is the sum of this over all ranks."""
+        if self.mask_RC is not None:
+            return int((self.labels() != IGNORE).sum())
         return int(self.n_valid_R.sum()) - self.doc_lens_P.size
-
-    def _valid(self) -> NDArray[np.bool_]:
-        return np.arange(self.tokens_RC.shape[1]) < self.n_valid_R[:, None]
-
-    def _row_first_P(self) -> NDArray[np.int64]:
-        return np.repeat(self.pieces_R1[:-1], np.diff(self.pieces_R1))
-
-    def _spread(self, value_P: NDArray[np.int64], padding: int) -> NDArray[np.int64]:
-        out = np.full(self.tokens_RC.shape, padding, dtype=np.int64)
-        out[self._valid()] = np.repeat(value_P, self.doc_lens_P)
-        return out

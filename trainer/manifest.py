@@ -77,6 +77,8 @@ class Manifest:
     order_path: str
     order_sha256: str
     order_digest: str
+    has_mask: bool = False
+    targets: int | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -129,6 +131,7 @@ def parse_manifest(content: bytes, *, where: str = NAME) -> Manifest:
     dtype = top.choice("dtype", DTYPES)
     vocab_size = tokenizer.integer("vocab_size", 1, 1 << (8 * DTYPES[dtype]))
     width = row_bytes(length, dtype)
+    has_mask = top.flag("loss_mask")
     manifest = Manifest(
         sha256=hashlib.sha256(content).hexdigest(),
         split=top.choice("split", ("train", "validation")),
@@ -146,6 +149,8 @@ def parse_manifest(content: bytes, *, where: str = NAME) -> Manifest:
         order_path=order.path("path"),
         order_sha256=order.sha256("sha256"),
         order_digest=top.sha256("order_digest"),
+        has_mask=has_mask,
+        targets=totals.count("targets") if has_mask else None,
     )
     _check_tiling(manifest, where)
     return manifest
@@ -196,6 +201,13 @@ class _Object:
         if not isinstance(value, dict):
             raise self.fail(key, "an object")
         return tuple(value)
+
+    def flag(self, key: str) -> bool:
+        """Returns true or false; false where there is no such key."""
+        value = self._value.get(key, False)
+        if not isinstance(value, bool):
+            raise self.fail(key, "true or false")
+        return value
 
     def count(self, key: str) -> int:
         """Returns a number of things."""

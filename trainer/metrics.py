@@ -37,9 +37,9 @@ SPIKE_ROWS = 16
 
 def sources_of(batch: Batch) -> NDArray[np.int64]:
     """Returns (R, T): which source each label's document is from, by number; -1 where it is none or unknown."""
-    segments = batch.segments()[:, 1:]
+    documents = batch.documents()[:, 1:]
     padded = np.append(batch.source_P, -1)
-    piece = np.where(segments < 0, batch.source_P.size, batch.pieces_R1[:-1, None] + segments)
+    piece = np.where(documents < 0, batch.source_P.size, batch.pieces_R1[:-1, None] + documents)
     return padded[piece]
 
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from curation.curriculum.shard_schema import shard_schema
+from curation.curriculum.shard_schema import MASK, shard_schema
 from curation.curriculum.token_page import LayoutError, token_page
 from curation.errors import VerifyError
 from trainer.batch import Batch
@@ -89,16 +89,19 @@ class Shards:
     def rows(self, start: int, stop: int) -> Batch:
         """Returns rows [start, stop) with the lengths of their documents; raises as `tokens`."""
         tokens = self.tokens(start, stop)
-        columns = self.columns(start, stop, ["n_valid", "doc_lens", "doc_sources"])
+        names = ["n_valid", "continued", "doc_lens", "doc_sources", *([MASK] if self.manifest.has_mask else ())]
+        columns = self.columns(start, stop, names)
         lens = columns["doc_lens"].combine_chunks()
         pieces = np.concatenate(([0], np.cumsum(lens.value_lengths().to_numpy(zero_copy_only=False))))
         return Batch(
             first_row=start,
             tokens_RC=tokens,
             n_valid_R=columns["n_valid"].to_numpy().astype(np.int64),
+            continued_R=columns["continued"].to_numpy(),
             doc_lens_P=lens.flatten().to_numpy().astype(np.int64),
             pieces_R1=pieces.astype(np.int64),
             source_P=self._source_codes(columns["doc_sources"].combine_chunks().flatten()),
+            mask_RC=mask_of(columns) if self.manifest.has_mask else None,
         )
 
     @functools.cached_property
@@ -137,10 +140,13 @@ class Shards:
             sequence_length=manifest.sequence_length,
             dtype=manifest.dtype,
             tokenizer_sha256=manifest.tokenizer_sha256,
+            has_mask=manifest.has_mask,
         )
 
     def num_targets(self, start: int, stop: int) -> int:
         """Returns how many labels of rows [start, stop) count; raises as `tokens`."""
+        if self.manifest.has_mask:
+            return self.rows(start, stop).num_targets
         columns = self.columns(start, stop, ["n_valid", "doc_lens"])
         return int(columns["n_valid"].to_numpy().sum()) - int(
             pc.sum(pc.list_value_length(columns["doc_lens"])).as_py() or 0
@@ -171,6 +177,14 @@ class Shards:
         return spans
 
 
+def mask_of(table: pa.Table) -> NDArray[np.uint8]:
+    """Returns (R, T + 1): the column `loss_mask`."""
+    array = table[MASK].combine_chunks()
+    width = array.type.byte_width
+    data = np.frombuffer(array.buffers()[1] or b"", dtype=np.uint8)
+    return data[array.offset * width : (array.offset + len(array)) * width].reshape(-1, width)
+
+
 def _pieces(is_continued: bool, ids: list[bytes], sources: list[str], lengths: list[int]) -> list[Piece]:
     return [
         Piece(doc_id=doc_id, source=source, length=length, continued=is_continued and number == 0)
@@ -184,6 +198,7 @@ class OpenFile:
     def __init__(self, root: Path, file: ShardFile, manifest: Manifest) -> None:
         self.file = file
         self.path = checked_path(root, file.path, num_bytes=file.bytes)
+        self.has_mask = manifest.has_mask
         self._manifest = manifest
         self._group_starts = [group.row_start for group in file.row_groups]
         self._width = manifest.row_bytes
@@ -196,6 +211,7 @@ class OpenFile:
             sequence_length=manifest.sequence_length,
             dtype=manifest.dtype,
             tokenizer_sha256=manifest.tokenizer_sha256,
+            has_mask=manifest.has_mask,
         )
         try:
             parquet = pq.ParquetFile(self.path, page_checksum_verification=True, pre_buffer=False)

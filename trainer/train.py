@@ -183,7 +183,7 @@ class _Run:
         norm = clip_gradients(self.spread.model, self.config.max_gradient_norm)
         self.optimizer.step()
         told, stopped = tally.over_ranks(self.spread, is_stopping=terminated.is_set())
-        return float(told.loss_G.sum() / now.num_targets), norm, rate, told, stopped
+        return float(told.loss_G.sum() / max(now.num_targets, 1)), norm, rate, told, stopped
 
     def _micro_batches(self, now: Step) -> Iterator[Batch]:
         """Yields this rank's batches, and as many without labels as other ranks have more: all must take part."""
@@ -196,6 +196,7 @@ class _Run:
                 doc_lens_P=np.zeros(0, dtype=np.int64),
                 source_P=np.zeros(0, dtype=np.int64),
                 pieces_R1=np.zeros(2, dtype=np.int64),
+                mask_RC=None,
             )
 
     def _share_of_loss(self, batch: Batch, now: Step, tally: "_Tally") -> Tensor:
@@ -206,7 +207,7 @@ class _Run:
         losses = token_losses(logits, labels)
         tally.add(batch, now.rows, losses.detach(), labels, routed.detach())
         balance = self.config.model.balance_weight * routed[0] if self.config.model.num_experts else 0.0
-        return (losses.sum() + balance) / now.num_targets
+        return (losses.sum() + balance) / max(now.num_targets, 1)
 
     def _log(self, log: Log, step: int, now: Step, told: StepLoss, *, norm: float, rate: float, seconds: float) -> None:
         line = {"step": step, "epoch": now.epoch, "row_start": now.rows.start, "row_end": now.rows.stop}

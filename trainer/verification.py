@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.curriculum.shard_schema import MASK
 from curation.errors import VerifyError
 from curation.identity import ID_BYTES
+from curation.text.conversation import IS_REJECTED, LEARNT
 from trainer.manifest import Manifest, safe_path
-from trainer.shards import PIECE_COLUMNS, OpenFile, Shards, checked_path
+from trainer.shards import PIECE_COLUMNS, OpenFile, Shards, checked_path, mask_of
 
 DIGESTS = "MANIFEST.sha256"
 CHUNK_BYTES = 1 << 20
@@ -106,6 +108,7 @@ class _Group:
     counts_R: Int64Array
     length_P: Int64Array
     id_P: NDArray[np.void]
+    mask_RC: NDArray[np.uint8] | None
 
     def expect(self, holds_R: NDArray[np.bool_], what: str) -> None:
         """Raises VerifyError with the first row in which `holds_R` is false."""
@@ -116,7 +119,7 @@ class _Group:
 
 def _load(file: OpenFile, number: int) -> _Group:
     entry = file.file.row_groups[number]
-    table = file.group_columns(number, (*PIECE_COLUMNS, "row"))
+    table = file.group_columns(number, (*PIECE_COLUMNS, "row", *([MASK] if file.has_mask else ())))
     lists = {name: table[name].combine_chunks() for name in ("doc_lens", "doc_ids", "doc_sources")}
     counts = {name: lists[name].value_lengths().to_numpy(zero_copy_only=False) for name in lists}
     ids = lists["doc_ids"].flatten()
@@ -130,6 +133,7 @@ def _load(file: OpenFile, number: int) -> _Group:
         counts_R=counts["doc_lens"].astype(np.int64),
         length_P=lists["doc_lens"].flatten().to_numpy().astype(np.int64),
         id_P=data,
+        mask_RC=mask_of(table) if file.has_mask else None,
     )
     rows = np.arange(entry.row_start, entry.row_start + entry.rows)
     group.expect(table["row"].to_numpy() == rows, "its number in training order in `row`")
@@ -144,7 +148,7 @@ class _Walk:
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._digest = hashlib.sha256()
-        self._tokens = self._overlaps = 0
+        self._tokens = self._overlaps = self._targets = 0
         self._first_rows = np.array([stage.row_start for stage in manifest.stages])
         self._is_full = False  # whether the row before has no padding
         self._end = 0  # tokens of the last document that came before
@@ -156,6 +160,8 @@ class _Walk:
         group = _load(file, number)
         self._check_lengths(group)
         self._check_tokens(group)
+        if group.mask_RC is not None:
+            self._check_mask(group, group.mask_RC)
         self._add_order(group)
         self._tokens += int(group.n_valid_R.sum())
         self._overlaps += int(group.continued_R.sum())
@@ -164,6 +170,8 @@ class _Walk:
         """Compares the totals and the order with the manifest."""
         manifest = self._manifest
         found = {"tokens": self._tokens, "overlaps": self._overlaps, "order_digest": self._digest.hexdigest()}
+        if manifest.has_mask:
+            found["targets"] = self._targets
         for name, value in found.items():
             if value != getattr(manifest, name):
                 raise VerifyError(
@@ -203,6 +211,14 @@ class _Walk:
         row_P = np.repeat(np.arange(group.counts_R.size), group.counts_R)
         wrong = tokens_RC[row_P[inner_P], ends_P[inner_P] - 1] != manifest.eos_id
         group.expect(np.bincount(row_P[inner_P][wrong], minlength=group.counts_R.size) == 0, "EOS after each document")
+
+    def _check_mask(self, group: _Group, mask_RC: NDArray[np.uint8]) -> None:
+        """Marks are known ones, and none stands on padding; counts what is to be learnt and predicted."""
+        valid_RC = np.arange(mask_RC.shape[1]) < group.n_valid_R[:, None]
+        group.expect(((mask_RC <= LEARNT + IS_REJECTED) & (valid_RC | (mask_RC == 0))).all(axis=1), "a known loss_mask")
+        starts_P = np.cumsum(group.length_P) - group.length_P
+        learnt = mask_RC[valid_RC] == LEARNT
+        self._targets += int(learnt.sum()) - int(learnt[starts_P].sum())
 
     def _add_order(self, group: _Group) -> None:
         """Adds (doc_id, first token in the document, length) of each piece to the digest of the order."""

@@ -10,8 +10,13 @@ import pyarrow as pa
 from curation.identity import type_of_id
 
 FORMAT = "gristmill-shards"
-FORMAT_VERSION = "1.0"
-"""Semantic: a reader accepts every minor version of its own major one."""
+FORMAT_VERSION = "1.1"
+"""Semantic: a reader accepts every minor version of its own major one.
+
+1.1 adds `loss_mask`, to exports that need it.
+"""
+MASK = "loss_mask"
+"""A byte per token: what it is for, by `curation.text.conversation`; absent where all are to be learnt."""
 
 DTYPES = {"uint16": 2, "uint32": 4}
 """Little-endian token ids by name, with their bytes."""
@@ -31,6 +36,11 @@ def dtype_for(vocab_size: int) -> str:
     return "uint16" if vocab_size <= MAX_UINT16_VOCABULARY else "uint32"
 
 
+def format_version(*, has_mask: bool) -> str:
+    """Returns the version of an export: the oldest that has what it needs."""
+    return FORMAT_VERSION if has_mask else "1.0"
+
+
 def row_bytes(sequence_length: int, dtype: str) -> int:
     """Returns the bytes of one row's token ids."""
     return DTYPES[dtype] * (sequence_length + 1)
@@ -40,9 +50,10 @@ def _list_of(data_type: pa.DataType) -> pa.DataType:
     return pa.list_(pa.field("element", data_type, nullable=False))
 
 
-def shard_schema(*, sequence_length: int, dtype: str, tokenizer_sha256: str) -> pa.Schema:
+def shard_schema(*, sequence_length: int, dtype: str, tokenizer_sha256: str, has_mask: bool = False) -> pa.Schema:
     """Returns the schema of every shard file of an export, with what a reader must know in its metadata."""
-    values = (FORMAT_VERSION, dtype, str(sequence_length), tokenizer_sha256)
+    values = (format_version(has_mask=has_mask), dtype, str(sequence_length), tokenizer_sha256)
+    mask = [pa.field(MASK, pa.binary(sequence_length + 1), nullable=False)] if has_mask else []  # padding is 0
     return pa.schema(
         [
             pa.field("tokens", pa.binary(row_bytes(sequence_length, dtype)), nullable=False),
@@ -55,6 +66,7 @@ def shard_schema(*, sequence_length: int, dtype: str, tokenizer_sha256: str) -> 
             pa.field("stage", pa.string(), nullable=False),
             pa.field("difficulty", pa.float32()),  # mean percentile by tokens; null: none known
             pa.field("quality", pa.float32()),  # mean percentile by tokens; null: none known
+            *mask,
         ],
         metadata=dict(zip(METADATA_KEYS, values, strict=True)),
     )

@@ -60,7 +60,7 @@ class Extract:
     Rows with `raw` are decoded (charset: BOM, then `charset` as the transport declared it, then `<meta>`, then
     detection), and extracted when they are HTML by their first bytes or `content_type`. Rows with `text` are
     extracted only when their `content_type` is HTML, else left as they are. On output `charset` is the charset
-    that decoded `raw`; `extractor` is null where the text was only decoded or given.
+    that decoded `raw`; `extractor` is null where the text was only decoded, and stays where it was given.
 
     `text` is nullable here. Where it is null, `extract_error` says why (`reason` or `reason: detail`: the row is a
     dead letter for the caller), or is null too: there was nothing to read (no text, or white space alone).
@@ -148,7 +148,6 @@ def _as_given(batch: pa.RecordBatch) -> pa.RecordBatch:
     language = batch["declared_language"]
     replaced = {
         "text": pc.if_else(pa.array(blank_N), None, text) if blank_N.any() else text,
-        "extractor": pa.nulls(size, pa.string()),
         "declared_language": pc.if_else(pc.equal(language, ""), None, language),
         "edits": pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.array([], EDIT)),
         "extract_error": pa.nulls(size, pa.string()),

@@ -7,16 +7,19 @@ import orjson
 import pyarrow as pa
 
 from curation.errors import BadRecord
+from curation.text.conversation import TEMPLATE
 from pipelines.inputs.accounts import Accounts
+from pipelines.inputs.conversations import take_conversation
 from pipelines.inputs.json_lines import parse_line
 from pipelines.inputs.lines import Lines, Oversized
 from pipelines.inputs.rows import REPLACED, Origin, read_batch, utc_time
 from pipelines.spec import Columns
 
-Row = tuple[int, int, str, str | None, str | None, str | None, str | None, datetime | None, str | None, str | None]
+Text = str | None
+Row = tuple[int, int, str, Text, Text, Text, Text, datetime | None, Text, Text, Text]
 _NAMES = (
     "offset", "length_bytes", "text", "user_id", "url",
-    "declared_language", "license", "fetch_time", "extra", "charset",
+    "declared_language", "license", "fetch_time", "extra", "charset", "extractor",
 )  # fmt: skip
 
 
@@ -56,12 +59,19 @@ def row_reader(columns: Columns, *, extra: bool = True) -> Callable[[bytes, int,
         columns: which keys hold what.
         extra: keep the other keys.
     """
+    extractor = TEMPLATE if columns.is_conversation else None
 
     def to_row(line: bytes, offset: int, length: int) -> Row:
         if not line.strip(b" \t\r\xef\xbb\xbf"):
             raise BadRecord("blank_line")
         record, replaced = parse_line(line)
-        text = text_of(record.pop(columns.text, None), columns.text)
+        if extractor is None:
+            text = text_of(record.pop(columns.text, None), columns.text)
+            kept = record if extra else {}
+        else:
+            text, turns = take_conversation(record, columns)
+            record |= turns
+            kept = record if extra else {**turns}
         user_id = _take_id(record, columns.id)
         url = _take(record, columns.url)
         language = _take(record, columns.language)
@@ -69,9 +79,9 @@ def row_reader(columns: Columns, *, extra: bool = True) -> Callable[[bytes, int,
         time = utc_time(record.get(columns.date)) if columns.date and record else None
         if time is not None and columns.date:
             del record[columns.date]
-        others = extra_json(record) if extra and record else None
+        others = extra_json(kept) if kept else None
         charset = REPLACED if replaced else None
-        return offset, length, text, user_id, url, language, license_name, time, others, charset
+        return offset, length, text, user_id, url, language, license_name, time, others, charset, extractor
 
     return to_row
 

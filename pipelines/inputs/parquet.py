@@ -145,8 +145,19 @@ def _opened(raw: BinaryIO, origin: Origin) -> pq.ParquetFile:
     columns = [plain.schema.column(index) for index in range(len(plain.schema))]
     if any(column.path.count(".") > _MAX_DEPTH for column in columns):
         raise _Refused("too_deep", f"a column of more than {_MAX_DEPTH} levels")
-    _check_text_column(plain.schema_arrow, origin.given.columns.text)
+    if origin.given.columns.is_conversation:
+        _check_columns(plain.schema_arrow, origin.given.columns.content)
+    else:
+        _check_text_column(plain.schema_arrow, origin.given.columns.text)
     return plain
+
+
+def _check_columns(schema: pa.Schema, names: tuple[str, ...]) -> None:
+    for name in names:
+        found = len(schema.get_all_field_indices(name))
+        if found != 1:
+            problem = "duplicate_column" if found else "messages_missing"
+            raise _Refused(problem, f"expected one column {name!r}, found {', '.join(schema.names)[:120]}")
 
 
 def _check_text_column(schema: pa.Schema, name: str) -> None:

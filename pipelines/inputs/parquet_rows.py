@@ -1,7 +1,7 @@
 """A batch of Parquet rows to columns of READ: mapped columns typed, the others kept as JSON in `extra`."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -11,11 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curation.errors import BadRecord
+from curation.text.conversation import TEMPLATE, TURNS
 from pipelines.inputs.accounts import Accounts
+from pipelines.inputs.conversations import take_conversation
 from pipelines.inputs.parquet_weights import slices, weights
 from pipelines.inputs.rows import MAX_BATCH_BYTES, REPLACED, Origin, read_batch, utc_time
 from pipelines.spec import Columns, Limits
 
+RENDERED = "<|text|>"
+"""Column of the texts that conversations were made into, beside the file's own."""
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
@@ -26,15 +31,44 @@ class WeighedRows:
     batch: pa.RecordBatch
     weight_N: NDArray[np.int64]
     first_row: int
+    problems: Mapping[int, BadRecord] = field(default_factory=dict)  # why a text is null, where that is known
 
 
 def rows_of(rows: WeighedRows, origin: Origin, accounts: Accounts, limits: Limits) -> Iterator[pa.RecordBatch]:
     """Yields READ batches of at most about `limits.batch_bytes`; rows that are no document go to `accounts`."""
+    if origin.given.columns.is_conversation:
+        rows, origin = _as_texts(rows, origin)
     batch_bytes = min(limits.batch_bytes, MAX_BATCH_BYTES)
     row_N = _with_text(rows, origin, accounts, limits.record_bytes)
     for start, stop in slices(rows.weight_N[row_N], batch_bytes):
         chosen = row_N[start:stop]
         yield from _read_batch(rows.batch.take(pa.array(chosen)), chosen + rows.first_row, origin, accounts)
+
+
+def _as_texts(rows: WeighedRows, origin: Origin) -> tuple[WeighedRows, Origin]:
+    """Returns the rows with a text for each conversation in a column of its own, and an origin that names it."""
+    columns = origin.given.columns
+    asked = (*columns.content, *([columns.prompt] if columns.prompt else ()))
+    used = [name for name in asked if name in rows.batch.schema.names]
+    values = {name: _values(rows.batch[name]) for name in used}
+    texts: list[str | None] = []
+    turns: list[list[str] | None] = []
+    problems = {}
+    for row in range(rows.batch.num_rows):
+        text, told = None, None
+        try:
+            text, found = take_conversation({name: values[name][row] for name in used}, columns)
+            told = found[TURNS]
+        except BadRecord as bad:
+            problems[row] = bad
+        texts.append(text)
+        turns.append(told)
+    others = {name: rows.batch[name] for name in rows.batch.schema.names if name not in (*used, TURNS)}
+    made = {**others, RENDERED: pa.array(texts, pa.string()), TURNS: pa.array(turns, pa.list_(pa.string()))}
+    return (
+        replace(rows, batch=pa.RecordBatch.from_pydict(made), problems=problems),
+        replace(origin, given=replace(origin.given, columns=replace(columns, text=RENDERED))),
+    )
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -52,8 +86,9 @@ def _with_text(rows: WeighedRows, origin: Origin, accounts: Accounts, max_bytes:
     null_N = np.asarray(text.is_null())
     long_N, empty_N = length_N > max_bytes, ~null_N & (length_N == 0)
     for row in np.flatnonzero(null_N).tolist():
-        detail = f"expected a string in column {origin.given.columns.text!r}, found null"
-        accounts.dead_letter(path, first_row + row, 1, "text_missing", detail)
+        absent = BadRecord("text_missing", f"expected a string in column {origin.given.columns.text!r}, found null")
+        bad = rows.problems.get(row, absent)
+        accounts.dead_letter(path, first_row + row, 1, bad.reason, bad.detail)
     for row in np.flatnonzero(long_N).tolist():
         accounts.dead_letter(path, first_row + row, 1, "record_too_long", f"a text of {length_N[row]} bytes")
     for row in np.flatnonzero(empty_N).tolist():
@@ -77,10 +112,12 @@ def _read_batch(
         return
     given = {name: batch[name] for name in batch.schema.names if name != names.text}
     columns |= {"offset": row_N.tolist(), "length_bytes": [1] * len(row_N), **_mapped(given, names)}
+    turns = None
+    if names.is_conversation:
+        columns["extractor"], turns = [TEMPLATE] * len(row_N), TURNS  # kept in any case: who spoke
+    others = {name: array for name, array in given.items() if origin.given.extra or name == turns}
     target = "text" if pa.types.is_string(content.type) else "raw"
-    yield read_batch(
-        origin, {**columns, target: content, "extra": _extra(given if origin.given.extra else {}, len(row_N))}
-    )
+    yield read_batch(origin, {**columns, target: content, "extra": _extra(others, len(row_N))})
 
 
 def _blank(content: pa.Array) -> NDArray[np.bool_]:

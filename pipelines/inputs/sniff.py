@@ -46,7 +46,7 @@ def inspect_file(file: InputFile, given: InputSpec) -> InputFile:
     except PermissionError:
         return dataclasses.replace(file, problem="permission_denied", detail="no permission to read it")
     file = dataclasses.replace(file, compression=compression)
-    found = given.format if given.format != "auto" else _format_of(head, file.path, given.columns.text)
+    found = given.format if given.format != "auto" else _format_of(head, file.path, given.columns.content[0])
     problem = _problem_of(head, found, file.path, per_line=found == "jsonl" or given.document == "line")
     if problem is not None:
         return dataclasses.replace(file, problem=problem[0], detail=problem[1])

@@ -14,10 +14,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `trainer` is not installed: bash infra/setup.sh trainer")
 
 from curation.errors import SpecError, VerifyError
+from pipelines.shards import export_shards
+from tests.token_runs import documents, texts, with_turns, write_run
 from tests.trainer.ranks import RankDied, RankGroup
 from trainer.batch import Batch
-from trainer.checkpoint import finished, read_saved
+from trainer.checkpoint import finished, load, model_state, read_saved
 from trainer.metrics import read_log
+from trainer.model import Transformer
 from trainer.parallel import ParallelConfig, Ranks
 from trainer.presets import Choices, TrainConfig, preset_config
 from trainer.shards import Shards, open_shards
@@ -215,9 +218,6 @@ def test_only_the_newest_checkpoints_stay_and_hold_the_place_in_the_data(alone: 
 
 
 def test_the_average_is_the_mean_of_the_last_checkpoints(trained_on: Path, tmp_path: Path):
-    from trainer.checkpoint import load, model_state
-    from trainer.model import Transformer
-
     config = config_for(open_shards(trained_on), average_last=2)
     train_here(trained_on, tmp_path, config)
 
@@ -242,3 +242,34 @@ def test_the_log_tells_losses_by_stage_and_source_that_add_up(alone: Path, train
         lowest, highest = min(line["loss_by_source"].values()), max(line["loss_by_source"].values())
         assert lowest - 1e-6 <= line["loss"] <= highest + 1e-6, "a mean of means"
     assert (stages, sources) == ({stage.name for stage in manifest.stages}, set(manifest.sources))
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export of texts and of conversations."""
+    root = tmp_path_factory.mktemp("answered")
+    talks = [
+        f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>\n"
+        for question, answer in zip(texts(8, seed=1), texts(8, seed=2), strict=True)
+    ]
+    request = write_run(root, [documents(texts(6)), with_turns(documents(talks, source="chat"), ["user", "assistant"])])
+    return root / export_shards(request).folder
+
+
+def test_only_answers_are_learnt_and_a_loss_is_the_mean_over_them(answered: Path, tmp_path: Path):
+    shards = open_shards(answered)
+    config = config_for(shards, global_batch=len(shards))
+    train_here(answered, tmp_path, config)
+    batch = shards.rows(0, len(shards))
+    with torch.no_grad():
+        tensors = [torch.from_numpy(part[:, :-1]) for part in (batch.segments(), batch.positions())]
+        logits, _ = Transformer(config.model, seed=config.seed)(torch.from_numpy(batch.inputs()), *tensors)
+    likelihood = (
+        logits.float().log_softmax(-1).gather(-1, torch.from_numpy(batch.tokens_RC[:, 1:].astype("int64"))[..., None])
+    )
+    is_same = batch.documents()[:, 1:] == batch.documents()[:, :-1]
+    counted = torch.from_numpy((batch.mask_RC[:, 1:] == 1) & is_same)
+    (line,) = read_log(tmp_path)
+    assert line["targets"] == int(counted.sum()) == shards.manifest.targets
+    assert line["targets"] < shards.manifest.tokens * 0.8, "questions are not learnt"
+    assert line["loss"] == pytest.approx(float(-likelihood[..., 0][counted].mean()), rel=1e-5)

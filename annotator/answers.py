@@ -1,11 +1,12 @@
 """From what Label Studio says of a task to rows of PEOPLE_DECISIONS."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from annotator.showing import Shown
 from annotator.transport import Unanswered
 
 Row = Mapping[str, object]
@@ -53,6 +54,8 @@ class Asked:
     users: Mapping[int, str]
     config_version: str
     model_version: str
+    shown: Callable[[int], Shown]
+    """The text of a task as it was shown."""
 
 
 def new_rows(task: Row, asked: Asked, seen: Seen) -> Iterator[dict[str, object]]:
@@ -95,7 +98,7 @@ def _decided(task: int, annotation: Row, question: Row, asked: Asked) -> dict[st
         "decision": None if skipped else decision,
         "quality": values.number("quality"),
         "issues": values.choices("issues"),
-        "spans": values.spans("pii"),
+        "spans": values.spans("pii", lambda: asked.shown(task)),
         "rewrite": values.text("rewrite") if decision == "edit" else None,
         "note": values.text("note"),
         "lead_time_seconds": annotation.get("lead_time"),
@@ -139,13 +142,38 @@ class _Values:
                 return "\n".join(map(str, lines))
         return None
 
-    def spans(self, name: str) -> list[dict[str, object]]:
+    def spans(self, name: str, shown: Callable[[], Shown]) -> list[dict[str, object]]:
+        """Returns what was marked, in characters of the document's text."""
         found = []
         for labels, value in self._of(name, "labels"):
-            start, end = value.get("start"), value.get("end")
-            if isinstance(labels, list) and labels and isinstance(start, int) and isinstance(end, int) and start < end:
-                found.append({"label": str(labels[0]), "start": start, "end": end})
-        return sorted(found, key=lambda span: (span["start"], span["end"], span["label"]))
+            marked = _marked(value, shown)
+            if isinstance(labels, list) and labels and marked is not None:
+                start, end = marked
+                found.append((start, end, str(labels[0])))
+        return [{"label": label, "start": start, "end": end} for start, end, label in sorted(found)]
+
+
+def _marked(value: Row, shown: Callable[[], Shown]) -> tuple[int, int] | None:
+    """Returns the marked range in the document, None where there is none.
+
+    Browsers count UTF-16 units; where that is not what the marked words say, the numbers are of characters.
+    """
+    start, end = value.get("start"), value.get("end")
+    if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start < end:
+        return None
+    text = shown()
+    units = text.text.encode("utf-16-le")
+    if 2 * end <= len(units) > 2 * len(text.text) and _same(_units(units, start, end), value.get("text")):
+        start, end = len(_units(units, 0, start)), len(_units(units, 0, end))
+    return text.place(start, end) if end <= len(text.text) else None
+
+
+def _units(units: bytes, start: int, end: int) -> str:
+    return units[2 * start : 2 * end].decode("utf-16-le", errors="replace")
+
+
+def _same(one: str, other: object) -> bool:
+    return isinstance(other, str) and one.split() == other.split()
 
 
 def moment_of(value: object) -> datetime:

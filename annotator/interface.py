@@ -12,6 +12,7 @@ from functools import lru_cache
 from importlib import resources
 from xml.etree import ElementTree
 
+from annotator.showing import shown
 from curation.errors import ReviewError
 from curation.identity import sha256_of
 from curation.schema import TASK_KINDS
@@ -65,12 +66,17 @@ def _controls(text: str) -> dict[str, frozenset[str] | None]:
     return found
 
 
-def task_of(row: Row) -> dict[str, object]:
-    """Returns a row of REVIEW_TASKS as Label Studio imports it.
+def tasks_of(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """Returns rows of REVIEW_TASKS as Label Studio imports them, personal data masked.
 
     Raises:
-        ReviewError: its prediction does not fit the interface.
+        ReviewError: a prediction does not fit the interface.
     """
+    texts, others = shown(rows), shown(rows, "other_text")
+    return [_task(row, text.text, other.text) for row, text, other in zip(rows, texts, others, strict=True)]
+
+
+def _task(row: Row, text: str, other: str) -> dict[str, object]:
     data: dict[str, object] = {
         "review_key": row["review_key"],
         "doc_id": _hex(row["doc_id"]),
@@ -78,9 +84,9 @@ def task_of(row: Row) -> dict[str, object]:
         "context_html": _context(row),
     }
     if row["kind"] == "pair":
-        data["a_html"], data["b_html"] = compared(str(row["text"]), str(row["other_text"] or ""))
+        data["a_html"], data["b_html"] = compared(text, other)
     else:
-        data["text"] = row["text"]
+        data["text"] = text
     task: dict[str, object] = {"data": data}
     if row["prediction"] is not None and not row["is_blind"]:
         task["predictions"] = [_prediction(interface_of(str(row["kind"])), str(row["prediction"]))]

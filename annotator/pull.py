@@ -21,6 +21,7 @@ from annotator.interface import MODEL_VERSION
 from annotator.label_studio import LabelStudio
 from annotator.ledger import Project, move_cursor, open_ledger, project_of, review_lock
 from annotator.push import questions_of, version_on
+from annotator.showing import Shown, shown
 from curation.errors import InputError
 from curation.schema import PEOPLE_DECISIONS, TASK_KINDS
 
@@ -83,12 +84,14 @@ def _pull_kind(run: Path, kind: str, project: Project, server: LabelStudio, user
     mine = questions_of(run).to_table(columns=list(QUESTION), filter=pc.field("kind") == kind)
     questions = {row["review_key"]: row for row in mine.to_pylist()}
     known = open_ledger(run, kind).known
+    key_of = {task: key for key, task in known.items()}
     version = version_on(server, project.project)
     asked = Asked(
-        rows={task: questions[key] for key, task in known.items() if key in questions},
+        rows={task: questions[key] for task, key in key_of.items() if key in questions},
         users=users,
         config_version=version,
         model_version=MODEL_VERSION,
+        shown=lambda task: _shown(run, key_of[task]),
     )
     seen, cursor = Seen.of(answers_of(run)), project.cursor
     rows: list[Row] = []
@@ -110,6 +113,11 @@ def _pull_kind(run: Path, kind: str, project: Project, server: LabelStudio, user
         num_deleted=events.count("deleted"),
         config_changed=version != project.config_version,
     )
+
+
+def _shown(run: Path, key: str) -> Shown:
+    """Returns the text of a question as it was shown: read only where somebody marked something in it."""
+    return shown(questions_of(run).to_table(filter=pc.field("review_key") == key).to_pylist())[0]
 
 
 def _start(cursor: str | None) -> str:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from annotator.interface import MODEL_VERSION, interface_of, task_of, version_of
+from annotator.interface import MODEL_VERSION, interface_of, tasks_of, version_of
 from annotator.label_studio import WAITS_SECONDS, LabelStudio
 from annotator.ledger import Ledger, Project, open_ledger, project_of, review_lock, save_project
 from annotator.transport import Unanswered
@@ -167,7 +167,7 @@ def _send(target: _Target, project: int, ledger: Ledger, batch: pa.Table) -> set
         if not left:
             break
         try:
-            ids = server.import_tasks(project, [task_of(rows[key]) for key in left])
+            ids = server.import_tasks(project, tasks_of([rows[key] for key in left]))
         except Unanswered:
             if seconds is None:
                 raise

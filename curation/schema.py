@@ -248,6 +248,8 @@ REVIEW_TASKS = pa.schema(
         pa.field("num_reviewers", pa.int32(), nullable=False),
         pa.field("is_blind", pa.bool_(), nullable=False),  # shown without what the rules think
         pa.field("prediction", pa.string()),  # keep | drop: what the rules think; null: in doubt
+        pa.field("about_privacy", pa.bool_()),  # a rule on personal data asks: it is shown, else masked
+        pa.field("phone_regions", pa.list_(pa.string())),  # of the spec's `privacy`; null: its default
         pa.field("text", pa.string(), nullable=False),
         pa.field("other_text", pa.string()),
     ]
@@ -257,7 +259,7 @@ REVIEW_TASKS = pa.schema(
 SPAN = pa.struct(
     [
         pa.field("label", pa.string(), nullable=False),
-        pa.field("start", pa.int64(), nullable=False),  # characters of the text that was shown
+        pa.field("start", pa.int64(), nullable=False),  # characters of the document's text
         pa.field("end", pa.int64(), nullable=False),
     ]
 )
@@ -294,8 +296,9 @@ RULINGS = pa.schema(
     [
         pa.field("doc_id", type_of_id, nullable=False),
         pa.field("text_hash", type_of_id, nullable=False),  # of the text that was judged
-        pa.field("ruling", pa.string(), nullable=False),  # keep | drop | rewrite | disputed
+        pa.field("ruling", pa.string(), nullable=False),  # keep | drop | rewrite | edit | disputed
         pa.field("rewrite", pa.string()),  # the text that replaces the document's
+        pa.field("spans", pa.list_(SPAN)),  # what is taken out of the document's text, or masked
         pa.field("num_reviewers", pa.int64(), nullable=False),
     ]
 )

@@ -5,6 +5,7 @@ pair is one question about both texts; a document that merely waits for another 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,7 @@ from pipelines.judging import rules_by_name
 from pipelines.measuring import Job
 from pipelines.parts import read_part, write_part
 from pipelines.roster import Roster
+from pipelines.spec import JobSpec
 from pipelines.store import Store
 
 TASKS = "tasks/tasks.parquet"
@@ -28,6 +30,8 @@ MOST_CHARS = 200_000
 """Of a text that people are shown; a page with as many opened within four seconds."""
 KEPT, REVIEW = 0, 1
 LANGUAGE = "signal.language"
+PERSONAL_DATA = "num_pii"
+"""Begins the names of the signals that count it."""
 KEY_DIGITS = 32
 
 Int64Array = NDArray[np.int64]
@@ -131,11 +135,35 @@ def write_questions(job: Job, roster: Roster, clustering: Clustering, selection:
     ).astype(np.int64)
     wanted = np.unique(np.concatenate((selection.row_T, linked_T[linked_T >= 0])))
     found = dict(zip(wanted.tolist(), _rows(job, roster, wanted), strict=True))
+    privacy = _Privacy.of(job.spec)
     tasks = [
-        _task(found[row], found.get(linked), selection, place)
+        _task(found[row], found.get(linked), selection, place) | privacy.of_question(found[row])
         for place, (row, linked) in enumerate(zip(selection.row_T.tolist(), linked_T.tolist(), strict=True))
     ]
     write_part(job.store, TASKS, REVIEW_TASKS, pa.Table.from_pylist(tasks, REVIEW_TASKS).to_batches())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Privacy:
+    """Names of the rules on personal data, and where telephone numbers are looked for."""
+
+    rules: frozenset[str]
+    regions: list[str] | None
+
+    @classmethod
+    def of(cls, spec: JobSpec) -> "_Privacy":
+        named = rules_by_name(spec).items()
+        rules = frozenset(name for name, rule in named if rule.signal.startswith(PERSONAL_DATA))
+        return cls(rules=rules, regions=list(spec.privacy.regions) if spec.privacy else None)
+
+    def of_question(self, row: dict[str, object]) -> dict[str, object]:
+        """Returns whether people are asked about a document for its personal data."""
+        reasons = row["review_reasons"]
+        names = {str(reason).partition(": ")[0] for reason in (reasons if isinstance(reasons, list) else ())}
+        return {
+            "about_privacy": not self.rules.isdisjoint({*names, str(row["decided_by"])}),
+            "phone_regions": self.regions,
+        }
 
 
 def _rows(job: Job, roster: Roster, wanted: Int64Array) -> Iterator[dict[str, object]]:

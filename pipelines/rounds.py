@@ -1,20 +1,22 @@
 """`gristmill resume` of a finished run with answers: judged and linked once more, and exported anew.
 
 A round is a run directory of its own under `rounds/`, named by the answers it counts. What was measured is linked, not
-copied or measured again; only texts that people rewrote are measured, as children that pass the same gates. The run,
-its export and earlier rounds stay as they are; `rounds/latest` names the newest.
+copied or measured again; only texts that people rewrote or corrected are measured, as children that pass the same
+gates: whoever holds the old document's id holds the old text. The run, its export and earlier rounds stay as they are;
+`rounds/latest` names the newest.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.errors import ConservationError
+from curation.errors import ConservationError, InputError
 from curation.identity import fingerprint, hash_bytes, secure_hash
+from curation.review.corrections import corrected
 from curation.review.rulings import Ruled, overruled, rulings_of, without_stale
 from curation.schema import DOCUMENT, RULINGS, VERDICTS
 from pipelines.borderline import write_pairs
@@ -160,30 +162,48 @@ def _judge(job: Job, parts: tuple[str, ...], rulings: pa.Table, progress: Progre
 
 
 def _measure_rewrites(run: Run, job: Job, rulings: pa.Table) -> None:
-    """Measures the texts that people wrote, as children of the documents that they replace."""
-    rewritten = rulings.filter(pc.equal(rulings["ruling"], "rewrite"))
-    if not rewritten.num_rows:
-        return
-    texts = dict(zip(rewritten["doc_id"].to_pylist(), rewritten["rewrite"].to_pylist(), strict=True))
-    write_measured(job, REWRITTEN, _children(run, texts))
+    """Measures the texts that people wrote or corrected, as children of the documents that they replace."""
+    if pc.any(pc.is_in(rulings["ruling"], pa.array(["rewrite", "edit"]))).as_py():
+        write_measured(job, REWRITTEN, _children(run, rulings))
 
 
-def _children(run: Run, texts: Mapping[bytes, str]) -> Iterator[pa.RecordBatch]:
-    """Yields one DOCUMENT per rewritten text, with the provenance of its parent."""
-    wanted = pa.array(sorted(texts), DOCUMENT.field("doc_id").type)
-    measured = run.measured
-    parents = measured.to_table(columns=DOCUMENT.names, filter=pc.field("doc_id").isin(wanted)).sort_by("doc_id")
-    rows = [_child(row, texts[row["doc_id"]]) for row in parents.to_pylist()]
-    yield from pa.Table.from_pylist(rows, DOCUMENT).to_batches()
+def _children(run: Run, rulings: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Yields one DOCUMENT per text that people wrote or corrected, with the provenance of its parent."""
+    for ruling, column, child_of in (("rewrite", "rewrite", _rewritten), ("edit", "spans", _edited)):
+        chosen = rulings.filter(pc.equal(rulings["ruling"], ruling))
+        said = dict(zip(chosen["doc_id"].to_pylist(), chosen[column].to_pylist(), strict=True))
+        is_wanted = pc.field("doc_id").isin(pa.array(sorted(said), DOCUMENT.field("doc_id").type))
+        parents = run.measured.to_table(columns=DOCUMENT.names, filter=is_wanted).sort_by("doc_id")
+        rows = [child_of(row, said[row["doc_id"]]) for row in parents.to_pylist()]
+        yield from pa.Table.from_pylist(rows, DOCUMENT).to_batches()
 
 
-def _child(parent: dict[str, object], text: str) -> dict[str, object]:
-    identity, content = parent["doc_id"], text.encode(errors="replace")
+def _edited(parent: dict[str, object], spans: list[dict[str, object]]) -> dict[str, object]:
+    """Returns a corrected document: raw bytes are still those of its parent, and edits say what became of them.
+
+    Raises:
+        InputError: the run has not kept the text.
+    """
+    if not parent["text"]:
+        raise InputError(
+            f"expected the text of document {_plain(parent['doc_id'])}, which people corrected, found none"
+        )
+    batch = pa.RecordBatch.from_pylist([parent], DOCUMENT)
+    (row,) = corrected(batch, [spans]).to_pylist()
+    return {**row, **_name(parent, "edit", str(row["text"]).encode())}
+
+
+def _name(parent: dict[str, object], how: str, content: bytes) -> dict[str, object]:
+    identity = parent["doc_id"]
     assert isinstance(identity, bytes), "ids are 16 bytes"
+    return {"doc_id": hash_bytes(identity + f"\x00{how}\x00".encode() + content), "parent_id": identity}
+
+
+def _rewritten(parent: dict[str, object], text: str) -> dict[str, object]:
+    content = text.encode(errors="replace")
     return {
         **parent,
-        "doc_id": hash_bytes(identity + b"\x00rewrite\x00" + content),
-        "parent_id": identity,
+        **_name(parent, "rewrite", content),
         "raw_hash": secure_hash(content),
         "extractor": EXTRACTOR,
         "text": content.decode(),

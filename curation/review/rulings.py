@@ -1,7 +1,9 @@
 """What people's answers come to: one ruling per document, and verdicts in which it stands above the gates.
 
 The last answer of each reviewer to a question counts; answers that were skipped or taken back do not. Of several
-reviewers a strict majority decides; where there is none the document is disputed, and counts as unanswered.
+reviewers a strict majority decides; where there is none the document is disputed, and counts as unanswered. What
+reviewers who keep a document mark in it is taken out or masked: the marks of all who edit it, since personal data that
+one of them overlooked is personal data.
 """
 
 from collections import Counter
@@ -11,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from curation.review.corrections import corrections
 from curation.schema import RULINGS, VERDICT, VERDICTS
 
 PREFIX = "people/"
 UNANSWERED = "people/unanswered"
 ANY_TEXT = bytes(16)
-_RULINGS = {"keep": "keep", "drop": "drop", "edit": "rewrite"}
+_DECISIONS = frozenset({"keep", "edit", "drop"})
 _PAIRS = {
     "keep_a": ("keep", "drop"),
     "keep_b": ("drop", "keep"),
@@ -67,38 +70,59 @@ def rulings_of(answers: pa.Table) -> Ruled:
     two are different documents.
     """
     rows = current_answers(answers)
-    by_document: dict[bytes, list[tuple[str, str | None, bytes]]] = {}
+    by_document: dict[bytes, list[_Said]] = {}
     different: dict[Pair, Counter[bool]] = {}
     for row in rows:
         decision, doc_id, other_id = str(row["decision"]), row["doc_id"], row["other_id"]
         assert isinstance(doc_id, bytes), "ids are 16 bytes"
         text_hash = row["text_hash"]
         assert isinstance(text_hash, bytes), "hashes are 16 bytes"
-        if row["kind"] == "document" and decision in _RULINGS:
-            rewrite = str(row["rewrite"]) if row["rewrite"] is not None else None
-            ruling = _RULINGS[decision] if rewrite or decision != "edit" else "keep"
-            by_document.setdefault(doc_id, []).append((ruling, rewrite, text_hash))
+        if row["kind"] == "document" and decision in _DECISIONS:
+            by_document.setdefault(doc_id, []).append(_said(row, decision, text_hash))
         elif isinstance(other_id, bytes) and decision in _PAIRS:
             mine, others = _PAIRS[decision]
-            by_document.setdefault(doc_id, []).append((mine, None, text_hash))
+            by_document.setdefault(doc_id, []).append(_Said(ruling=mine, text_hash=text_hash))
             if others == "drop":
-                by_document.setdefault(other_id, []).append((others, None, ANY_TEXT))
+                by_document.setdefault(other_id, []).append(_Said(ruling=others, text_hash=ANY_TEXT))
             different.setdefault((doc_id, other_id), Counter())[decision == "keep_both"] += 1
     table = pa.Table.from_pylist([_ruling(doc_id, by_document[doc_id]) for doc_id in sorted(by_document)], RULINGS)
     parted = frozenset(pair for pair, votes in different.items() if votes[True] > votes[False])
     return Ruled(table=table, different=parted, num_answers=len(rows))
 
 
-def _ruling(doc_id: bytes, given: Sequence[tuple[str, str | None, bytes]]) -> dict[str, object]:
-    votes = Counter(ruling for ruling, _, _ in given)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What one answer says of one document."""
+
+    ruling: str
+    text_hash: bytes
+    rewrite: str | None = None
+    spans: Sequence[Row] = ()
+
+
+def _said(row: Row, decision: str, text_hash: bytes) -> _Said:
+    """Returns what an answer about a document says; marks count where it is kept and not written anew."""
+    rewrite, marks = row["rewrite"], row["spans"]
+    if decision == "edit" and rewrite:
+        return _Said(ruling="rewrite", text_hash=text_hash, rewrite=str(rewrite))
+    if decision == "drop":
+        return _Said(ruling="drop", text_hash=text_hash)
+    spans = corrections(marks if isinstance(marks, list) else ())
+    return _Said(ruling="keep", text_hash=text_hash, spans=spans)
+
+
+def _ruling(doc_id: bytes, given: Sequence[_Said]) -> dict[str, object]:
+    votes = Counter(said.ruling for said in given)
     first, count = votes.most_common(1)[0]
     ruling = first if count > len(given) / 2 else "disputed"
-    rewrites = sorted({rewrite for kind, rewrite, _ in given if kind == "rewrite" and rewrite})
+    rewrites = sorted({said.rewrite for said in given if said.rewrite})
+    spans = corrections(span for said in given for span in said.spans) if ruling == "keep" else []
     return {
         "doc_id": doc_id,
-        "text_hash": max(text_hash for _, _, text_hash in given),
-        "ruling": ruling,
+        "text_hash": max(said.text_hash for said in given),
+        "ruling": "edit" if spans else ruling,
         "rewrite": rewrites[0] if ruling == "rewrite" else None,
+        "spans": spans or None,
         "num_reviewers": len(given),
     }
 

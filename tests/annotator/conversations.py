@@ -7,6 +7,16 @@ from annotator.label_studio import LabelStudio
 from annotator.transport import Request
 
 
+def mark(server: LabelStudio, task: int, text: str, words: str, *, label: str, utf16: bool = False) -> None:
+    """Keeps a document and marks the first of `words` in the text as it is shown."""
+    start = text.index(words)
+    before = text[:start].encode("utf-16-le") if utf16 else text[:start]
+    first = len(before) // 2 if utf16 else start
+    value = {"start": first, "end": first + len(words), "text": words, "labels": [label]}
+    marked = {"from_name": "pii", "to_name": "text", "type": "labels", "value": value}
+    _call(server, "POST", f"/api/tasks/{task}/annotations/", {"result": [*_choice("keep"), marked]})
+
+
 def annotate(server: LabelStudio, task: int, decision: str | None, **more: object) -> int:
     """Answers a document task; None skips it. Returns the annotation's id."""
     body = {"result": _choice(decision) if decision else [], "was_cancelled": decision is None, **more}

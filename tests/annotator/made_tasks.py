@@ -29,6 +29,8 @@ def question(number: int, **changed: object) -> dict[str, object]:
         "num_reviewers": 1,
         "is_blind": False,
         "prediction": "keep",
+        "about_privacy": False,
+        "phone_regions": None,
         "text": text,
         "other_text": None,
         **changed,

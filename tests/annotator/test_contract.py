@@ -23,6 +23,7 @@ from tests.annotator.conversations import (
     change_interface,
     delete_project,
     keys_on_server,
+    mark,
     next_key,
     overlap,
     take_back,
@@ -145,6 +146,21 @@ def test_answers_changes_skips_and_deletions_come_once_each(asking: Callable[[in
     assert rows[0]["text_hash"] == question(0)["text_hash"]
     names = sorted(path.name for path in (review.run / "people").glob("*.parquet"))
     assert names == ["part-000000.parquet", "part-000001.parquet"], "files are added, none is changed"
+
+
+@pytest.mark.parametrize("utf16", [False, True], ids=["characters", "utf16"])
+def test_what_is_marked_beside_a_mask_is_found_in_the_document(utf16: bool, asking: Callable[[int], Review]):
+    review = asking(1)
+    shutil.rmtree(review.run)
+    text = "🎉🎉 Write to ada@byron-mill.org or to Ben Miller about 🎉 the mill."
+    run_with_questions(review.run, [question(0, text=text)])
+    review.push()
+    shown = "🎉🎉 Write to <EMAIL> or to Ben Miller about 🎉 the mill."
+    mark(review.server, review.task(0), shown, "Ben Miller", label="PERSON", utf16=utf16)
+    review.pull()
+    (row,) = answers_of(review.run).to_pylist()
+    ((span),) = row["spans"]
+    assert (text[span["start"] : span["end"]], span["label"]) == ("Ben Miller", "PERSON")
 
 
 @pytest.mark.parametrize("what", ["lost", "down", 500, 503, 409])

@@ -106,12 +106,31 @@ def test_a_dropped_document_that_people_keep_is_kept(run: Path):
     assert state_of(after, audited["doc_id"]) == ("kept", "people/keep")
 
 
-def test_a_rewrite_is_a_child_that_passes_the_same_gates_and_replaces_its_parent(run: Path):
-    good, bad, *_ = in_doubt(run)
+def test_rewrites_and_corrections_are_children_that_pass_the_same_gates_and_replace_their_parents(run: Path):
+    good, bad, *others = in_doubt(run)
+    audited = next(row for row in questions(run) if row["route"] == "audit_kept")
     text = note(500) + " and more than fifty words " + note(501)
-    write_answers(run, [answer(good, "edit", rewrite=text), answer(bad, "edit", rewrite="too few words")])
+    marks = [{"label": "PERSON", "start": 0, "end": 5}, {"label": "REMOVE", "start": 9, "end": 20}]
+    write_answers(
+        run,
+        [
+            answer(good, "edit", rewrite=text),
+            answer(bad, "edit", rewrite="too few words"),
+            answer(audited, "edit", spans=marks),
+            answer(others[0], "keep", spans=[{"label": "REMOVE", "start": 0, "end": 100}]),
+        ],
+    )
     _, after = resumed(run)
     parents = {row["parent_id"]: row for row in after.measured.to_table().to_pylist() if row["parent_id"]}
+    edited, before = parents[audited["doc_id"]], str(audited["text"])
+    assert edited["text"] == f"<PERSON>{before[5:9]}{before[20:]}"
+    assert [edit["rule"] for edit in edited["edits"]] == ["people/person", "people/remove"]
+    removed = sum(edit["removed_bytes"] for edit in edited["edits"])
+    assert len(before.encode()) == len(edited["text"].encode()) + removed
+    assert state_of(after, audited["doc_id"]) == ("dropped", "people/edit")
+    assert state_of(after, edited["doc_id"])[0] == "kept"
+    assert state_of(after, parents[others[0]["doc_id"]]["doc_id"]) == ("dropped", "quality/num_words"), "gates hold"
+    assert exported(after) == kept(after), "no row holds the text as it was"
     assert parents[good["doc_id"]]["text"] == text
     assert state_of(after, parents[good["doc_id"]]["doc_id"])[0] == "kept"
     assert state_of(after, good["doc_id"]) == ("dropped", "people/rewrite")

@@ -11,6 +11,7 @@ from curation.identity import secure_hash
 from curation.review.rulings import ANY_TEXT, overruled, rulings_of, without_stale
 from curation.schema import PEOPLE_DECISIONS, VERDICTS
 
+MARK = {"label": "PERSON", "start": 2, "end": 5}
 A, B = secure_hash(b"a"), secure_hash(b"b")
 
 
@@ -52,6 +53,10 @@ def ruling(*rows: dict[str, object]) -> dict[bytes, str]:
         ([said(1, "keep"), said(1, "drop", minute=5)], "drop"),
         ([said(1, "edit", rewrite="better")], "rewrite"),
         ([said(1, "edit")], "keep"),
+        ([said(1, "edit", spans=[MARK]), said(2, "keep")], "edit"),
+        ([said(1, "keep", spans=[MARK]), said(2, "drop"), said(3, "drop")], "drop"),
+        ([said(1, "edit", spans=[{**MARK, "label": "NOT_PII"}])], "keep"),
+        ([said(1, "edit", spans=[MARK], rewrite="better")], "rewrite"),
     ],
 )
 def test_the_last_word_of_each_reviewer_counts_and_a_majority_decides(rows, expected):

@@ -4,6 +4,7 @@ Of one reviewer and document the last answer counts, then the majority of review
 """
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -37,7 +38,21 @@ def read_decisions(path: Path, *, run: str) -> Found:
     Raises:
         InputError: the table cannot be read or lacks a column, or there is no such run.
     """
-    votes, left_out = _votes(_rows(path))
+    found = labelled_documents(_rows(path), run=run)
+    return replace(found, files=({"source": "decisions", "path": path.name, "bytes": None, "xxh3_128": None},))
+
+
+def labelled_documents(decisions: pa.Table, *, run: str) -> Found:
+    """Returns the documents of a run that reviewers decided on.
+
+    Args:
+        decisions: the columns COLUMNS.
+        run: the run directory.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    votes, left_out = _votes(decisions)
     labels, hashes = {}, {}
     for identifier, by_reviewer in votes.items():
         counts = Counter(row["decision"] for row in by_reviewer.values())
@@ -51,13 +66,13 @@ def read_decisions(path: Path, *, run: str) -> Found:
     return Found(
         tables=tuple(tables),
         left_out=tuple((reason, count) for reason, count in sorted(left_out.items()) if count),
-        files=({"source": "decisions", "path": path.name, "bytes": None, "xxh3_128": None},),
     )
 
 
 def _rows(path: Path) -> pa.Table:
     try:
-        dataset = ds.dataset(path, format="parquet")
+        files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]  # a run keeps its ledger beside them
+        dataset = ds.dataset([str(file) for file in files], format="parquet")
         known = [name for name in COLUMNS if name in dataset.schema.names]
         table = dataset.to_table(columns=known)
     except (OSError, pa.ArrowException) as error:

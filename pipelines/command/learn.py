@@ -21,28 +21,45 @@ seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show
 
 @click.command()
 @run_argument
+@click.option(
+    "--write",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The proposed spec; default: learned/proposal.yaml.",
+)
+@click.option("--force", is_flag=True, help="Replace an existing FILE.")
 @seed_option
 @json_option
-def learn(*, run: str | None, seed: int, as_json: bool) -> None:
-    """Tells how far reviewers agree, how often they and the rules are right, and what to change. Changes nothing.
+def learn(*, run: str | None, write: Path | None, force: bool, seed: int, as_json: bool) -> None:
+    """Tells how far reviewers agree, how often they and the rules are right, and proposes what to change.
 
-    The answer lies in learned/ of the RUN, and in its report.
+    The answer lies in learned/ of the RUN, and in its report. Where thresholds or the classifier would do better, a
+    new spec is written there; nothing changes until somebody runs it.
 
     Example: gristmill review learn runs/web-1a2b3c4d
     """
+    from pipelines.learning.learned import PROPOSAL, write_learned  # noqa: PLC0415
     from pipelines.learning.learned import learn as learnt  # noqa: PLC0415 - `--help` loads nothing
-    from pipelines.learning.learned import write_learned  # noqa: PLC0415
+    from pipelines.learning.proposal import write_proposal  # noqa: PLC0415
     from pipelines.report import write_report  # noqa: PLC0415
     from pipelines.rundir import open_run  # noqa: PLC0415
 
+    if write is not None and write.exists() and not force:
+        raise click.UsageError(f"{write} exists already; choose another name with --write, or --force")
     opened = open_run(chosen_run(run))
     found = learnt(opened, seed=seed)
     write_learned(opened, found)
     write_report(opened.store.uri)
     if as_json:
         show_json(found.facts())
-        return
-    show("\n\n".join(block for block in _blocks(found) if block))
+    else:
+        show("\n\n".join(block for block in _blocks(found) if block))
+    if found.proposal is not None and not found.proposal.is_empty:
+        target = write or opened.store.local_path(PROPOSAL)
+        write_proposal(opened, found.proposal, target)
+        say(f"{target} is a proposal; to accept it: gristmill run {target}")
+    else:
+        say("nothing is proposed: the answers show no change that would surely do better")
 
 
 @click.command()
@@ -183,7 +200,46 @@ def _blocks(found: "Learned") -> list[str]:
         f"{len(found.disputes):,} documents on which reviewers disagree: gristmill review adjudicate"
         if found.disputes
         else "",
+        *_proposed(found),
     ]
+
+
+def _proposed(found: "Learned") -> list[str]:
+    asked = found.proposal
+    if asked is None:
+        return []
+    rows = [
+        (
+            item.rule,
+            item.key,
+            f"{item.before:g}",
+            f"{item.after:g}",
+            f"{item.num_judged:,}",
+            _count(item.change),
+            "yes" if item.is_proposed else "no",
+        )
+        for item in asked.thresholds
+    ]
+    blocks = (
+        [table([("threshold", "", "now", "best", "judged", "more right decisions", "proposed"), *rows])] if rows else []
+    )
+    if change := asked.change:
+        blocks.append(
+            f"with all proposed thresholds the gates keep {change.kept_after:,} of {change.num_documents:,} documents, "
+            f"now {change.kept_before:,}; of those people would keep {_share(change.precision_after)}, now "
+            f"{_share(change.precision_before)}"
+        )
+    if model := asked.classifier:
+        blocks.append(
+            f"classifier of {model.rule}, trained on {model.num_labels:,} decisions: at a keep share of "
+            f"{_percent(model.keep_share)}, people would keep {_share(model.precision_after)}, by the old one "
+            f"{_share(model.precision_before)}; {'proposed' if model.is_proposed else 'not surely better'}"
+        )
+    return blocks
+
+
+def _count(found: "Measure") -> str:
+    return "-" if found.value is None else f"{found.value:+,.0f} ({found.low:+,.0f} to {found.high:+,.0f})"
 
 
 def _percent(value: float | None) -> str:

@@ -3,14 +3,14 @@
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.errors import InputError
 from curation.intervals import Measure, share
-from curation.review.reviewer_errors import Accuracy, GoldAnswer, accuracies, error_rates
+from curation.review.reviewer_errors import Accuracy, ErrorRates, GoldAnswer, accuracies, error_rates
 from pipelines.learning.answered import (
     Answered,
     Dispute,
@@ -24,12 +24,15 @@ from pipelines.learning.answered import (
     pair_agreement,
     queue_states,
 )
-from pipelines.learning.rules import RuleEstimate, audit_of, dropped_rightly, rule_estimates
+from pipelines.learning.proposal import Proposal, propose
+from pipelines.learning.rules import Audit, RuleEstimate, audit_of, dropped_rightly, rule_estimates
+from pipelines.learning.sampled import sample_of
+from pipelines.questions import spec_of
 from pipelines.rundir import Run
 from pipelines.standing import check_finished
 
 FOLDER = "learned"
-FACTS = f"{FOLDER}/learned.json"
+FACTS, PROPOSAL = f"{FOLDER}/learned.json", f"{FOLDER}/proposal.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +63,26 @@ class Learned:
     precision: Measure  # of all rules together: of what they drop, to be dropped
     recall: Measure  # of what is to be dropped, dropped
     unjudged: tuple[str, ...]  # rules, or `kept`, of whose documents nobody judged one yet
+    proposal: Proposal | None  # None where the run's spec cannot be read
 
     def facts(self) -> dict[str, object]:
-        """Returns it as plain values."""
-        found: dict[str, object] = json.loads(json.dumps(asdict(self)))
+        """Returns it as plain values; of the proposal what is to change and why, not the spec and the model."""
+        plain = asdict(replace(self, proposal=None))
+        del plain["proposal"]
+        asked = self.proposal
+        plain["thresholds"] = [asdict(item) for item in asked.thresholds] if asked else []
+        plain["change"] = asdict(asked.change) if asked and asked.change else None
+        plain["classifier"] = asdict(asked.classifier) if asked and asked.classifier else None
+        found: dict[str, object] = json.loads(json.dumps(plain))
         return found
 
 
 def learn(run: Run, *, seed: int = 0) -> Learned:
     """Returns what a finished run learns from its people; changes nothing.
+
+    Args:
+        run: the run.
+        seed: of intervals, folds and training.
 
     Raises:
         InputError: the run is unfinished, or nobody answered anything.
@@ -94,7 +108,16 @@ def learn(run: Run, *, seed: int = 0) -> Learned:
         precision=precision,
         recall=recall,
         unjudged=audit.unjudged,
+        proposal=_proposal(run, of, audit, errors, seed=seed),
     )
+
+
+def _proposal(run: Run, of: Answered, audit: Audit, errors: ErrorRates | None, *, seed: int) -> Proposal | None:
+    spec = spec_of(run)
+    if spec is None:
+        return None
+    sample = sample_of(run, spec, of, audit, errors, seed=seed)
+    return propose(run, spec, of, sample, errors, seed=seed)
 
 
 def _trust(of: Answered, known: Sequence[GoldAnswer], *, is_corrected_for: bool) -> Trust:

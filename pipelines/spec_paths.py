@@ -1,6 +1,7 @@
-"""The spec of a run for another folder: its relative paths start where the run was started."""
+"""The paths in a spec: listed, or made to start from another folder."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,26 +18,38 @@ def moved(spec: JobSpec, *, root: Path, folder: Path) -> JobSpec:
         root: folder that its relative paths start from.
         folder: where the spec is to lie.
     """
+    return _with(spec, lambda path: _moved(path, root, folder))
+
+
+def paths_in(spec: JobSpec) -> list[str]:
+    """Returns every path, pattern and URL that `spec` names, as it is written."""
+    found: list[str] = []
+
+    def noted(path: str) -> str:
+        found.append(path)
+        return path
+
+    _with(spec, noted)
+    lists = spec.url_lists
+    return [*found, *(f"{lists.ut1}/{category}" for category in lists.categories)]
+
+
+def _with(spec: JobSpec, changed: Callable[[str], str]) -> JobSpec:
     inputs = {
-        name: replace(given, files=tuple(_moved(file, root, folder) for file in given.files))
-        for name, given in spec.inputs.items()
+        name: replace(given, files=tuple(changed(file) for file in given.files)) for name, given in spec.inputs.items()
     }
     shards, model = spec.shards, spec.language_model
     if shards is not None:
-        shards = replace(shards, tokenizer=_moved(shards.tokenizer, root, folder))
+        shards = replace(shards, tokenizer=changed(shards.tokenizer))
     if model.path is not None:
-        model = replace(model, path=_moved(model.path, root, folder))
+        model = replace(model, path=changed(model.path))
     index = spec.decontamination
     if index is not None:
-        index = replace(index, index=_moved(index.index, root, folder))
-    spec = with_paths(spec, lambda path: _moved(path, root, folder))
+        index = replace(index, index=changed(index.index))
+    spec = with_paths(spec, changed)
     lists = spec.url_lists
-    files = {
-        key: tuple(_moved(file, root, folder) for file in found)
-        for key in LISTS
-        if (found := getattr(lists, key)) is not None
-    }
-    lists = replace(lists, ut1=lists.ut1 and _moved(lists.ut1, root, folder), **files)
+    files = {key: tuple(changed(file) for file in found) for key in LISTS if (found := getattr(lists, key)) is not None}
+    lists = replace(lists, ut1=lists.ut1 and changed(lists.ut1), **files)
     return replace(spec, inputs=inputs, shards=shards, language_model=model, url_lists=lists, decontamination=index)
 
 

@@ -24,6 +24,11 @@ GOES_ON = frozenset({"run", "resume", "dedup"})
 EXTRAS = {
     "torch": "trainer",
     "urllib3": "annotator",
+    "alembic": "service",
+    "apscheduler": "service",
+    "fastapi": "service",
+    "prometheus_client": "service",
+    "sqlalchemy": "service",
     "starlette": "service",
     "uvicorn": "service",
     "sklearn": "classifier",
@@ -82,6 +87,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             does="List the documents of a training step, or the steps of a document.",
             example="trace RUN --step 1200 --global-batch 256",
         ),
+    },
+    "Service": {
+        "serve": Entry(module="serve", does="Run jobs from a queue, over HTTP.", example="serve --root data"),
     },
     "People": {
         "review": Entry(
@@ -193,10 +201,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _told(error: BaseException) -> int:
     """Tells the user what went wrong; returns the exit code."""
-    message, code = next(handle(error) for kinds, handle in HANDLERS if isinstance(error, kinds))
+    message, code = explained(error)
     if message:
         say(message)
     return code
+
+
+def explained(error: BaseException) -> tuple[str, int]:
+    """Returns what to tell the user of an error (empty: nothing), and the exit code."""
+    return next(handle(error) for kinds, handle in HANDLERS if isinstance(error, kinds))
 
 
 def _ours(error: BaseException) -> tuple[str, int]:

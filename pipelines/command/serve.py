@@ -1,0 +1,69 @@
+"""`gristmill serve`: a queue of jobs behind HTTP, in one process."""
+
+from pathlib import Path
+
+import click
+
+from pipelines.command.speaking import say
+
+DATA = Path("gristmill-service")
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DATA,
+    show_default=True,
+    help="Folder of the service's own files.",
+)
+database_option = click.option("--database", metavar="URL", help="Default: SQLite in the folder of --data.")
+
+
+@click.command()
+@data_option
+@database_option
+@click.option(
+    "--runs", type=click.Path(path_type=Path, file_okay=False), help="Where runs are written. Default: ./runs."
+)
+@click.option(
+    "--root",
+    "roots",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    multiple=True,
+    help="Folder that specs may name files in; may be given again. Default: the working directory.",
+)
+@click.option("--cores", type=click.IntRange(min=1), help="Cores for runs. Default: those of this process.")
+@click.option("--memory-gib", type=click.FloatRange(min=0.1), help="Memory for runs. Default: 4/5 of the machine's.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8400, show_default=True)
+def serve(
+    *,
+    data: Path,
+    database: str | None,
+    runs: Path | None,
+    roots: tuple[Path, ...],
+    cores: int | None,
+    memory_gib: float | None,
+    port: int,
+) -> None:
+    """Runs jobs from a queue, on this machine, for whoever asks over HTTP on 127.0.0.1.
+
+    Stopping it stops no run: the next one finds them again.
+
+    Example: gristmill serve --root data
+    """
+    import uvicorn  # noqa: PLC0415 - an extra
+
+    from pipelines.service.app import create_app  # noqa: PLC0415
+    from pipelines.service.service import open_service  # noqa: PLC0415
+    from pipelines.service.settings import settings_of  # noqa: PLC0415
+
+    settings = settings_of(
+        data,
+        runs=runs,
+        roots=roots,
+        database=database,
+        cores=cores,
+        memory_bytes=int(memory_gib * 2**30) if memory_gib else None,
+        port=port,
+    )
+    app = create_app(open_service(settings))
+    say(f"http://{settings.host}:{settings.port}  (only this machine, no users)")
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", server_header=False)

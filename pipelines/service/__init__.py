@@ -1,0 +1,11 @@
+"""The service: a queue of jobs, run one process group each, asked over HTTP (docs/service.md).
+
+What a page may call, all of it safe in a request's thread:
+
+- `asked.service_of(request)` -> `service.Service`; `asked.Asked` and `asked.NamedJob` as FastAPI dependencies.
+- `service.jobs`: `submit, get, page, num_by_state, cancel, again` (`pipelines.service.jobs.Jobs`).
+- `admission.admit(...)`: a spec that a form sent, checked; `admission.place_of(message)`: line and column of its error.
+- `joblogs.tail(folder, lines=...)`, `answers.progress_of(...)`, with `service.dispatcher.folder(job)`.
+
+A page is a router given to `app.create_app(service, routers=[...])`.
+"""

@@ -1,0 +1,148 @@
+"""What the API takes and gives, as pydantic models: its OpenAPI schema."""
+
+import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from pipelines.service import tables
+
+MAX_SPEC_CHARS = 1 << 20
+Text = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")]
+Spec = Annotated[str, StringConstraints(max_length=MAX_SPEC_CHARS)]
+JobId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{21}$")]
+
+
+class Strict(BaseModel):
+    """A body: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SpecBody(Strict):
+    """A spec as a file would hold it."""
+
+    spec: Spec
+    folder: Text | None = Field(None, description="where relative paths start; below an allowed root, the default")
+    settings: list[Text] = Field(default_factory=list, max_length=200, description="`key=value` each, as --set")
+
+
+class Submission(SpecBody):
+    """A job to run."""
+
+    sample_documents: int | None = Field(None, ge=1, le=2**62, description="at most so many documents")
+    cores: int | None = Field(None, ge=1, le=4096, description="cores to wait for and use; default: all")
+    memory_bytes: int | None = Field(None, ge=1, le=2**50, description="memory to wait for; default: by the spec")
+
+
+class Problem(BaseModel):
+    """What is wrong with a spec, and where."""
+
+    message: str
+    line: int | None = None
+    column: int | None = None
+    path: str | None = None
+
+
+class Validation(BaseModel):
+    """Whether a spec can run."""
+
+    valid: bool
+    job: str | None
+    problems: list[Problem]
+
+
+class Failed(BaseModel):
+    """Why a request was refused."""
+
+    detail: str
+
+
+class Job(BaseModel):
+    """A job."""
+
+    id: str
+    name: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    action: Literal["run", "resume"]
+    is_stopping: bool
+    attempt: int
+    run: str
+    cores: int
+    memory_bytes: int
+    sample_documents: int | None
+    submitter: str
+    schedule_id: str | None
+    created: datetime.datetime
+    started: datetime.datetime | None
+    finished: datetime.datetime | None
+    exit_code: int | None
+    error: str | None
+    counts: dict[str, int] | None
+
+
+class JobPage(BaseModel):
+    """Jobs, newest first; `next` is the `before` of the following page."""
+
+    jobs: list[Job]
+    next: str | None
+
+
+class Stage(BaseModel):
+    """A stage that ended."""
+
+    stage: str
+    summary: str
+    finished: datetime.datetime
+
+
+class Progress(BaseModel):
+    """How far the process of a job is."""
+
+    stage: str | None
+    done: int
+    total: int
+    unit: str | None
+    started: datetime.datetime | None
+    ended: list[Stage]
+
+
+class Log(BaseModel):
+    """The end of a job's log; control characters are written out."""
+
+    lines: list[str]
+
+
+def time_of(milliseconds: int | None) -> datetime.datetime | None:
+    """Returns a time of the database."""
+    return None if milliseconds is None else datetime.datetime.fromtimestamp(milliseconds / 1000, tz=datetime.UTC)
+
+
+def job_of(row: tables.Job) -> Job:
+    """Returns a job as the API shows it."""
+    return Job.model_validate(
+        {
+            **{name: getattr(row, name) for name in Job.model_fields if hasattr(row, name)},
+            "is_stopping": row.state == "running" and row.cancel_ms is not None,
+            "created": time_of(row.created_ms),
+            "started": time_of(row.started_ms),
+            "finished": time_of(row.finished_ms),
+        }
+    )
+
+
+def progress_of(content: dict[str, object]) -> Progress:
+    """Returns what a job's process wrote in its progress file."""
+    now, ended = content.get("now"), content.get("ended")
+    now = now if isinstance(now, dict) else {}
+    return Progress(
+        stage=now.get("stage"),
+        done=now.get("done", 0),
+        total=now.get("total", 0),
+        unit=now.get("unit"),
+        started=time_of(now.get("started_ms")),
+        ended=[
+            Stage.model_validate({**stage, "finished": time_of(stage["finished_ms"])})
+            for stage in (ended if isinstance(ended, list) else [])
+        ],
+    )

@@ -1,0 +1,61 @@
+"""The web application: routers on one service.
+
+Pages are one more router: `create_app(service, routers=[...])`. A router finds the service by `service_of(request)`
+and asks the same functions as the API does.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from curation.errors import GristmillError, InputError
+from pipelines.service.asked import Conflict, service_of
+from pipelines.service.job_routes import router as job_routes
+from pipelines.service.service import Service
+
+__all__ = ["create_app", "service_of"]
+
+STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (Conflict, 409),
+    (InputError, 422),
+    (GristmillError, 422),
+)
+"""Which answer an error of ours becomes; the first entry that fits."""
+
+
+def create_app(service: Service, *, routers: Sequence[APIRouter] = ()) -> FastAPI:
+    """Returns the application.
+
+    Args:
+        service: what it serves.
+        routers: more than the API, as the pages.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with service.working():
+            yield
+
+    app = FastAPI(
+        title="Gristmill",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.service = service
+    for router in (job_routes, *routers):
+        app.include_router(router)
+    for kind, status in STATUS:
+        app.add_exception_handler(kind, _answered(status))
+    return app
+
+
+def _answered(status: int) -> Callable[[Request, Exception], JSONResponse]:
+    def answer(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, status_code=status)
+
+    return answer

@@ -1,0 +1,77 @@
+"""Services on a temporary folder, and processes that obey the protocol of an attempt without running anything."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pipelines.service.database import open_database
+from pipelines.service.dispatcher import Dispatcher
+from pipelines.service.jobs import Jobs, NewJob
+from pipelines.service.service import Service
+from pipelines.service.settings import ServiceSettings
+
+SPEC = "job: small\ninputs: {files: {files: [data/*.txt]}}\n"
+ENDS = """
+import json, os, sys, pathlib
+folder = pathlib.Path(sys.argv[1])
+order = json.loads((folder / "order.json").read_text())
+(folder / "process.json").write_text(json.dumps({"pid": os.getpid(), "attempt": order["attempt"]}))
+print("attempt", order["attempt"], flush=True)
+def end(code, error=None):
+    path = folder / f"exit-{order['attempt']}.json"
+    path.with_suffix(".new").write_text(json.dumps({"code": code, "error": error}))
+    path.with_suffix(".new").replace(path)
+    sys.exit(code)
+"""
+WAITS = (
+    ENDS
+    + """
+try:
+    sys.stdin = open(folder / "go")  # a FIFO: opened when the test opens it too
+    end(int(sys.stdin.read() or 0))
+except KeyboardInterrupt:
+    end(130, "interrupted")
+"""
+)
+
+
+def settings_in(folder: Path, **changes: object) -> ServiceSettings:
+    """Returns settings of a service in `folder`, whose root is `folder/files`."""
+    (folder / "files" / "data").mkdir(parents=True, exist_ok=True)
+    (folder / "files" / "data" / "a.txt").write_text("One small text of a few words.\n")
+    given = {
+        "data": folder / "service",
+        "runs": folder / "runs",
+        "roots": (folder / "files",),
+        "database": f"sqlite:///{folder / 'service' / 'service.db'}",
+        "cores": 2,
+        "memory_bytes": 8 << 30,
+    }
+    return ServiceSettings(**(given | changes))  # type: ignore[arg-type]
+
+
+def service_in(folder: Path, *, script: str = ENDS + "end(0)", owner: str | None = None, **changes: object) -> Service:
+    """Returns a service whose jobs run `script` instead of a run; nothing ticks by itself."""
+    settings = settings_in(folder, **changes)
+    for made in (settings.data, settings.jobs, settings.runs):
+        made.mkdir(parents=True, exist_ok=True)
+    jobs = Jobs(open_database(settings.database), settings.runs)
+    dispatcher = Dispatcher(settings=settings, jobs=jobs, command=(sys.executable, "-c", script))
+    if owner is not None:
+        dispatcher.owner = owner
+    return Service(settings=settings, jobs=jobs, dispatcher=dispatcher)
+
+
+def new_job(service: Service, **changes: object) -> NewJob:
+    """Returns a small job for `service`."""
+    given = {"name": "small", "spec": SPEC, "folder": service.settings.roots[0], "cores": 1, "memory_bytes": 1 << 30}
+    return NewJob(**(given | changes))  # type: ignore[arg-type]
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
+    """Waits for something that another process does; fails when it takes too long."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)

@@ -1,0 +1,107 @@
+"""Jobs over HTTP."""
+
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from pipelines.service import processes
+from pipelines.service.app import create_app
+from pipelines.service.service import Service
+from tests.pipelines.service.services import SPEC, service_in, until
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    return service_in(tmp_path)
+
+
+@pytest.fixture
+def client(service: Service) -> TestClient:
+    """A client of the service; nothing ticks unless a test asks."""
+    return TestClient(create_app(service), base_url="http://127.0.0.1")
+
+
+def test_a_submitted_job_can_be_watched_to_its_end(service: Service, client: TestClient):
+    answer = client.post("/api/jobs", json={"spec": SPEC, "settings": ["seed=3"], "cores": 1})
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    assert (made["name"], made["state"], made["created"][-1]) == ("small", "queued", "Z")
+
+    service.dispatcher.tick()
+    folder = service.settings.jobs / made["id"]
+    until(lambda: not processes.is_running(folder))
+    service.dispatcher.tick()
+
+    at = answer.headers["Location"]
+    assert client.get(at).json()["state"] == "done"
+    assert client.get(f"{at}/log").json() == {"lines": ["attempt 1"]}
+    assert client.get(f"{at}/spec").json()["settings"] == ["seed=3"]
+    assert client.get(f"{at}/progress").json()["ended"] == []
+    assert client.get("/api/jobs", params={"state": "done"}).json()["jobs"][0]["id"] == made["id"]
+    assert client.get("/api/jobs", params={"state": "failed"}).json() == {"jobs": [], "next": None}
+
+
+def test_a_job_that_nothing_can_be_done_with_says_so(client: TestClient):
+    job = client.post("/api/jobs", json={"spec": SPEC}).json()
+
+    answer = client.post(f"/api/jobs/{job['id']}/retry")
+    assert answer.status_code == 409
+    assert answer.json()["detail"] == f"job {job['id']}: expected a job that one can retry, found one that is queued"
+    assert client.post(f"/api/jobs/{job['id']}/cancel").json()["state"] == "cancelled"
+    assert client.post(f"/api/jobs/{job['id']}/retry").json()["state"] == "queued"
+    assert client.get(f"/api/jobs/{'0' * 21}").status_code == 404
+
+
+def test_validation_says_where_a_spec_is_wrong(client: TestClient):
+    wrong = "job: small\ninputs: {files: {files: [data/*.txt], weight: 99}}\n"
+    found = client.post("/api/validate", json={"spec": wrong}).json()
+
+    assert found["problems"] == [
+        {
+            "message": "spec.yaml:2:39: inputs.files.weight: expected a number in [0, 16], found 99",
+            "line": 2,
+            "column": 39,
+            "path": "inputs.files.weight",
+        }
+    ]
+    assert client.post("/api/validate", json={"spec": SPEC}).json() == {"valid": True, "job": "small", "problems": []}
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["/etc/passwd", "../../*", "data/../../service", "link/*", "file:///etc", "~/x", "data/*/../../../../etc/*"],
+)
+def test_a_spec_may_only_name_files_below_the_allowed_folders(service: Service, client: TestClient, named: str):
+    (service.settings.roots[0] / "link").symlink_to("/etc")
+    spec = SPEC.replace("data/*.txt", named)
+
+    answer = client.post("/api/jobs", json={"spec": spec})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"{named}: expected a path below {service.settings.roots[0]}")
+
+
+def test_paths_of_models_tokenizers_and_lists_are_held_to_the_same(service: Service, client: TestClient):
+    for extra in (
+        "shards: {tokenizer: /etc/passwd}",
+        "language_model: {path: /etc/passwd, sha256: '00'}",
+        "url_lists: {ut1: data, categories: [../../../etc]}",
+        "url_lists: {hosts: [/etc/hosts]}",
+        "decontamination: {index: /etc/passwd}",
+        "classifiers: {good: {model: /etc/passwd}}",
+        "perplexity: {any: {model: /etc/passwd}}",
+    ):
+        answer = client.post("/api/jobs", json={"spec": f"{SPEC}{extra}\n"})
+        assert "expected a path below" in answer.text, (extra, answer.text)
+
+
+def test_a_spec_that_was_sent_may_not_choose_how_it_is_executed(client: TestClient):
+    command = "--environment_config={}"
+    answer = client.post("/api/jobs", json={"spec": f"{SPEC}runner: {{options: ['{command}']}}\n"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == (
+        "runner: expected FnApiRunner without options in a spec that was sent, found FnApiRunner with 1 options; "
+        "use gristmill run for them"
+    )
+    by_setting = client.post("/api/jobs", json={"spec": SPEC, "settings": ["runner.name=FlinkRunner"]})
+    assert by_setting.status_code == 422

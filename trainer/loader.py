@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.batch import Batch
-from trainer.progress import next_row_in, num_steps, rows_of_step, share_of, state_of
+from trainer.progress import next_row_in, num_steps, row_of_step, rows_of_step, share_of, state_of
 from trainer.shards import Shards, open_shards
 
 READ_AHEAD_STEPS = 2
@@ -111,6 +111,10 @@ class CurriculumDataset:
         epoch, row = divmod(self._next_row, max(len(self.shards), 1))
         before = num_steps(len(self.shards), global_batch=self.global_batch, epochs=epoch)
         return before + num_steps(row, global_batch=self.global_batch)
+
+    def start_at(self, step: int) -> None:
+        """Goes to where `step` steps of this global batch are done: for loops that keep the number of steps only."""
+        self._next_row = row_of_step(step, rows=len(self.shards), global_batch=self.global_batch)
 
     def step_at(self, next_row: int) -> Step:
         """Returns the step that starts at `next_row`, counted over epochs; raises as `Shards.rows`."""

@@ -45,6 +45,12 @@ def num_steps(rows: int, *, global_batch: int, epochs: int = 1) -> int:
     return epochs * -(-rows // global_batch)
 
 
+def row_of_step(step: int, *, rows: int, global_batch: int) -> int:
+    """Returns the row, counted over epochs, that the step after `step` others starts with."""
+    epoch, within = divmod(step, num_steps(rows, global_batch=global_batch))
+    return epoch * rows + within * global_batch
+
+
 def share_of(step: range, *, rank: int, world: int) -> range:
     """Returns the rows of a step that `rank` of `world` takes; none where a short step has fewer rows than ranks."""
     size = len(step)

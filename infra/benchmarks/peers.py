@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import venv
 from pathlib import Path
 
@@ -28,21 +29,29 @@ def version_of(name: str) -> str:
     return next(line for line in lines if line.startswith(f"{name}=="))
 
 
-def python_of(name: str) -> Path:
-    """Returns the interpreter of a tool's venv, made anew when its requirements or this Python changed."""
+def python_of(name: str, *, sees_ours: bool = False) -> Path:
+    """Returns the interpreter of a tool's venv, made anew when its requirements or this Python changed.
+
+    Args:
+        name: of the tool.
+        sees_ours: packages of this Python are there too, below its own: for tools that need torch, which is large.
+    """
     folder = REPOSITORY / ".cache" / "peers" / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        return _made(folder, name)
+        return _made(folder, name, below=sysconfig.get_path("purelib") if sees_ours else "")
 
 
-def _made(folder: Path, name: str) -> Path:
+def _made(folder: Path, name: str, *, below: str) -> Path:
     """Makes the venv in `folder` if need be; its lock is held, for tests run side by side."""
-    digest = hashlib.sha256(requirements_of(name).read_bytes() + sys.version.encode()).hexdigest()
+    digest = hashlib.sha256(requirements_of(name).read_bytes() + f"{sys.version}{below}".encode()).hexdigest()
     stamp, python = folder / "requirements.sha256", folder / "bin" / "python"
     if not stamp.exists() or stamp.read_text() != digest:
         print(f"installing {name} into .cache/peers/{name} ...", file=sys.stderr)
         venv.create(folder, clear=True, with_pip=True)
+        if below:
+            own = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+            (own / "below.pth").write_text(f"{below}\n", encoding="utf-8")
         command = [python, "-m", "pip", "install", "--quiet", "--requirement", requirements_of(name)]
         subprocess.run(command, check=True)
         stamp.write_text(digest)

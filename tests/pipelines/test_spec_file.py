@@ -49,7 +49,7 @@ def test_a_minimal_spec_has_the_defaults_of_the_dataclasses():
         ("    format: json\n", "5:5: inputs.web.format: expected one of auto, warc, jsonl, parquet, text, found 'json'. Write jsonl."),
         ("    gates: short\n", "5:5: inputs.web.gates: expected a list, found 'short'. Write [short]."),
         ("    gates: [shrt]\n", "5:13: inputs.web.gates[0]: expected a gate that the spec has (it has none), found 'shrt'"),
-        ("    columns: text\n", "5:5: inputs.web.columns: expected keys (text, id, url, language, license, date), found 'text'"),
+        ("    columns: text\n", "5:5: inputs.web.columns: expected keys (text, id, url, language, license, date, messages, chosen, rejected, prompt), found 'text'"),
         ("    columns: {text: ''}\n", "5:15: inputs.web.columns.text: expected the name of a column, found ''"),
         ("    files: [b]\n", "5:5: inputs.web: expected each key once, found 'files' twice"),
         ("    1: 2\n", "5:5: inputs.web: expected a key that is text, found '1'. Quote it."),

@@ -14,7 +14,7 @@ from curation.errors import VerifyError
 from pipelines.shards import export_shards
 from tests.token_runs import documents, texts, write_run
 from trainer.loader import CurriculumDataset, Step
-from trainer.progress import rows_of_step, share_of
+from trainer.progress import row_of_step, rows_of_step, share_of
 from trainer.shards import open_shards
 
 
@@ -136,3 +136,19 @@ def test_an_empty_export_has_no_steps(tmp_path: Path):
     export = export_shards(write_run(tmp_path, []))
     data = CurriculumDataset(tmp_path / export.folder, global_batch=2)
     assert (list(data), len(data), data.step_number()) == ([], 0, 0)
+
+
+@given(st.integers(1, 200), st.integers(1, 40), st.integers(0, 30))
+def test_the_row_that_a_step_starts_with_is_where_the_steps_before_it_end(rows: int, batch: int, steps: int):
+    next_row = 0
+    for _ in range(steps):
+        next_row += len(rows_of_step(next_row, rows=rows, global_batch=batch))
+    assert row_of_step(steps, rows=rows, global_batch=batch) == next_row
+
+
+def test_a_loop_that_keeps_the_number_of_steps_goes_on_in_the_second_epoch(exported: Path):
+    data = CurriculumDataset(exported, global_batch=7, epochs=2)
+    rows = [step.rows for step in data]
+    data.start_at(len(rows) // 2 + 1)
+    assert data.step_number() == len(rows) // 2 + 1
+    assert [step.rows for step in data] == rows[len(rows) // 2 + 1 :]

@@ -16,10 +16,12 @@ from annotator.showing import shown
 from curation.errors import ReviewError
 from curation.identity import sha256_of
 from curation.schema import TASK_KINDS
+from curation.text.safe import visible
 
 VERSION_DIGITS = 12
 MAX_COMPARED_WORDS = 4000
 """Of both texts of a pair; difflib takes time that grows with the product of what differs."""
+MOST_REASON_CHARS = 300
 MODEL_VERSION = "rules"
 """Predictions are what the gates decided; the run's fingerprint is in the project's title."""
 
@@ -116,10 +118,14 @@ def prediction_findings(interface: Interface, result: Sequence[Row]) -> Iterator
 
 def _context(row: Row) -> str:
     """Returns why people are asked, escaped; of a blind task only where the text is from."""
-    shown = [f"<b>{escaped(str(row['source']))}</b>", f"<code>{_hex(row['doc_id'])[:8]}</code>"]
+    said = [f"<b>{_line(row['source'])}</b>", f"<code>{_hex(row['doc_id'])[:8]}</code>"]
     if not row["is_blind"]:
-        shown.append(escaped(str(row["reason"])))
-    return " · ".join(shown)
+        said.append(_line(row["reason"]))
+    return " · ".join(said)
+
+
+def _line(value: object) -> str:
+    return escaped(visible(str(value), limit=MOST_REASON_CHARS))
 
 
 def escaped(text: str) -> str:

@@ -18,6 +18,8 @@ REGIONS = ("US",)
 """Where a number without + may be dialled, for runs that do not say it: the default of `privacy.regions`."""
 MASKS = tuple(text for _, text in placeholders(KINDS, {}))
 
+_REPLACED = {0x0D: "\n", 0x00: "\ufffd", 0x202D: "\ufffd", 0x202E: "\ufffd"}
+
 Row = Mapping[str, object]
 
 
@@ -84,8 +86,12 @@ def shown(rows: Sequence[Row], name: str = "text") -> list[Shown]:
 
 
 def displayed(text: str) -> str:
-    """Returns a text of the same length with line ends of one kind and without NUL, which PostgreSQL refuses."""
-    return text.replace("\r\n", " \n").replace("\r", "\n").replace("\x00", "\ufffd")
+    """Returns a text of the same length with line ends of one kind.
+
+    NUL, which PostgreSQL refuses, and overrides of direction, which would show other words than a model reads, become
+    replacement characters.
+    """
+    return text.replace("\r\n", " \n").translate(_REPLACED)
 
 
 def _masked(text: str, ranges: Sequence[tuple[int, int, int]]) -> Shown:

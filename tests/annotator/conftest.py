@@ -11,6 +11,7 @@ from annotator.installation import Installation, cache_folder, install
 from annotator.label_studio import LabelStudio
 from annotator.server import Started, start, stop
 from annotator.transport import Http
+from tests.annotator.browsing import ReviewerPage, chromium
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "review"
 
@@ -43,3 +44,12 @@ def started(installation: Installation, tmp_path_factory: pytest.TempPathFactory
 def real(started: Started) -> LabelStudio:
     """A client of the server of the session."""
     return LabelStudio(transport=Http(url=started.server.url, token=started.credentials.token))
+
+
+@pytest.fixture(scope="session")
+def reviewer_page(started: Started) -> Iterator[ReviewerPage]:
+    """Chromium, signed in to the server of the session."""
+    with chromium() as browser:
+        page = ReviewerPage(browser=browser, url=started.server.url)
+        page.sign_in(started.credentials.email, started.credentials.password)
+        yield page

@@ -1,8 +1,6 @@
 """The whole loop: a run asks, a real Label Studio shows, people answer, the run is decided anew."""
 
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from annotator.transport import Request
 from pipelines.progress import silent
 from pipelines.resuming import resume_run
 from pipelines.rundir import open_run
+from tests.annotator.browsing import ReviewerPage
 from tests.annotator.conversations import annotate, change, take_back
 from tests.reviewed_runs import exported, in_doubt, run_notes_to_shards
 
@@ -63,50 +62,22 @@ def test_the_new_export_holds_exactly_what_two_reviewers_accepted(asked: Path, s
     assert not [path for path in written if started.credentials.token.encode() in path.read_bytes()]
 
 
-@pytest.fixture
-def browser() -> Iterator[object]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("chromium and chromedriver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,800"):
-        options.add_argument(argument)
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    try:
-        yield started
-    finally:
-        started.quit()
-
-
 @pytest.mark.browser
-def test_a_reviewer_decides_with_the_keyboard_alone(asked: Path, started: Started, real: LabelStudio, browser):
-    from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
-    from selenium.webdriver.support.wait import WebDriverWait
-
+def test_a_reviewer_decides_with_the_keyboard_alone(
+    asked: Path, started: Started, real: LabelStudio, reviewer_page: ReviewerPage
+):
     found = project_of(asked, "document")
     assert found is not None
     pull(asked, real, url=started.server.url)
     num_before = answers_of(asked).num_rows
-    wait = WebDriverWait(browser, 60)
-    browser.get(f"{started.server.url}/user/login/")
-    browser.find_element(By.NAME, "email").send_keys(started.credentials.email)
-    browser.find_element(By.NAME, "password").send_keys(started.credentials.password, Keys.ENTER)
-    wait.until(lambda page: "/user/login" not in page.current_url)
-    browser.get(f"{started.server.url}/projects/{found.project}/data?labeling=1")
-    wait.until(lambda page: page.find_elements(By.CSS_SELECTOR, ".dr-dec input"))
-    browser.save_screenshot(str(asked.parent / "document.png"))
-    ActionChains(browser).send_keys("1").perform()
-    wait.until(lambda page: page.find_elements(By.CSS_SELECTOR, ".dr-dec input:checked"))
-    ActionChains(browser).key_down(Keys.CONTROL).send_keys(Keys.ENTER).key_up(Keys.CONTROL).perform()
+    reviewer_page.open_queue(found.project)
+    reviewer_page.press("1")
+    reviewer_page.submit()
 
     def is_answered(_: object) -> bool:
         return pull(asked, real, url=started.server.url)[0].num_answered > 0
 
-    wait.until(is_answered)
+    reviewer_page.wait(is_answered)
     row = answers_of(asked).to_pylist()[num_before]
     assert (row["decision"], row["reviewer"]) == ("keep", started.credentials.email)
     assert row["lead_time_seconds"] > 0

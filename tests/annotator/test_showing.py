@@ -58,7 +58,9 @@ def test_whatever_is_masked_the_words_between_are_found_again(pieces):
     assert displayed(again) == "".join(found.text[place] for place in free)
 
 
-@pytest.mark.parametrize(("given_text", "expected"), [("a\r\nb\rc", "a \nb\nc"), ("x\x00y", "x�y")])
+@pytest.mark.parametrize(
+    ("given_text", "expected"), [("a\r\nb\rc", "a \nb\nc"), ("x\x00y", "x�y"), ("a\u202eb", "a�b")]
+)
 def test_what_a_browser_or_a_database_would_change_keeps_its_length(given_text, expected):
     assert displayed(given_text) == expected
     assert len(displayed(given_text)) == len(given_text)

@@ -38,8 +38,9 @@ def learn(*, run: str | None, write: Path | None, force: bool, seed: int, as_jso
 
     Example: gristmill review learn runs/web-1a2b3c4d
     """
-    from pipelines.learning.learned import PROPOSAL, write_learned  # noqa: PLC0415
+    from pipelines.learning.facts import PROPOSAL  # noqa: PLC0415
     from pipelines.learning.learned import learn as learnt  # noqa: PLC0415 - `--help` loads nothing
+    from pipelines.learning.learned import write_learned  # noqa: PLC0415
     from pipelines.learning.proposal import write_proposal  # noqa: PLC0415
     from pipelines.report import write_report  # noqa: PLC0415
     from pipelines.rundir import open_run  # noqa: PLC0415

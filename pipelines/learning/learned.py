@@ -24,15 +24,13 @@ from pipelines.learning.answered import (
     pair_agreement,
     queue_states,
 )
+from pipelines.learning.facts import FACTS, FOLDER
 from pipelines.learning.proposal import Proposal, propose
 from pipelines.learning.rules import Audit, RuleEstimate, audit_of, dropped_rightly, rule_estimates
 from pipelines.learning.sampled import sample_of
 from pipelines.questions import spec_of
 from pipelines.rundir import Run
 from pipelines.standing import check_finished
-
-FOLDER = "learned"
-FACTS, PROPOSAL = f"{FOLDER}/learned.json", f"{FOLDER}/proposal.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from pipelines.report import figures
 from pipelines.report.bias import Comparison, bias_of
 from pipelines.report.curriculum import curriculum_of
 from pipelines.report.histogram import plots
+from pipelines.report.people import people_of
 from pipelines.report.protection import contaminated_of, personal_data_of
 from pipelines.report.provenance import provenance_of
 from pipelines.report.recall import recall_of
@@ -138,6 +139,7 @@ def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | No
         "chains": figures.chains(connection),
         "largest": figures.largest_clusters(connection, most=LARGEST_CLUSTERS),
         "curriculum": curriculum_of(run),
+        "people": people_of(run, connection),
         "personal_data": personal_data_of(run, connection),
         "contaminated": contaminated_of(run, connection),
         "dead": figures.reasons(connection, "dead_letter"),

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.report import write_report
-from tests.pipelines.report.hostile import hostile_run
+from tests.lessons import write_lessons
+from tests.pipelines.report.hostile import ATTACKS, hostile_run
 from tests.rundirs import example_docs, write_run
 
 pytestmark = pytest.mark.browser
@@ -46,8 +47,11 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp(request.param) / "run"
     if request.param == "hostile":
         hostile_run(folder)
+        write_lessons(folder, [f"{attack} {number}" for number in range(8) for attack in ATTACKS])
     else:
         write_run(folder, example_docs() if request.param == "example" else ())
+        if request.param == "example":
+            write_lessons(folder, ["quality/num_words", "quality/alpha_word_fraction", "language/language"])
     return Path(write_report(str(folder)).path)
 
 

@@ -1,7 +1,8 @@
 """Training that takes minutes: compiled models, and agents of torchrun that are killed."""
 
 import os
-import shutil
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -35,32 +36,65 @@ def test_a_compiled_model_has_the_losses_of_one_that_is_not(export: Path, tmp_pa
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
-def test_torchrun_starts_again_after_a_rank_was_killed(export: Path, tmp_path: Path):
-    shutil.copytree(export, tmp_path / "export")
-    program = tmp_path / "killed_once.py"
-    program.write_text(
-        "import os, pathlib, signal, sys\n"
-        "from trainer.shards import Shards\n"
-        "from pipelines.command.main import main\n"
-        "real, mark = Shards.rows, pathlib.Path(sys.argv[2], 'killed')\n"
-        "def rows(self, start, stop):\n"
-        "    if start > 60 and os.environ['RANK'] == '1' and not mark.exists():\n"
-        "        mark.touch()\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return real(self, start, stop)\n"
-        "Shards.rows = rows\n"
-        "sys.exit(main(['train', sys.argv[1], '-o', sys.argv[2], '--checkpoint-steps', '2']))\n"
-    )
-    (tmp_path / "out").mkdir()
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*torchrun, "--max-restarts", "1", str(program), str(tmp_path / "export"), str(tmp_path / "out")]
-    root = Path(__file__).resolve().parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert (tmp_path / "out" / "killed").exists()
+KILLED = """
+import os, pathlib, signal, sys
+from trainer.shards import Shards
+from pipelines.command.main import main
+real, mark, agent_too = Shards.rows, pathlib.Path(sys.argv[2], "killed"), sys.argv[3] == "agent"
+def rows(self, start, stop):
+    if start > 60 and os.environ["RANK"] == "1" and not mark.exists():
+        mark.touch()
+        if agent_too:
+            os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(self, start, stop)
+Shards.rows = rows
+code = main(["train", sys.argv[1], "-o", sys.argv[2], "--checkpoint-steps", "2"])
+if code == 0:
+    pathlib.Path(sys.argv[2], "ended-of-" + os.environ["WORLD_SIZE"]).touch()
+sys.exit(code)
+"""
+"""Trains; the first process of rank 1 that comes to row 60 kills itself, and its agent where it is told so."""
+
+
+def torchrun(export: Path, folder: Path, *options: str, kills: str) -> "subprocess.Popen[str]":
+    (folder / "out").mkdir(exist_ok=True)
+    (folder / "killed_once.py").write_text(KILLED)
+    command = [sys.executable, "-m", "torch.distributed.run", *options]
+    command += [str(folder / "killed_once.py"), str(export), str(folder / "out"), kills]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def assert_undisturbed(export: Path, folder: Path) -> None:
+    """Rows and losses are those of a run of one process that nobody disturbed."""
+    assert (folder / "out" / "killed").exists()
     shards = open_shards(export)
-    train(shards, preset_config("tiny", shards.manifest, Choices()), tmp_path / "alone", tell=lambda _text: None)
-    found, wanted = (read_log(tmp_path / name) for name in ("out", "alone"))
+    train(shards, preset_config("tiny", shards.manifest, Choices()), folder / "alone", tell=lambda _text: None)
+    found, wanted = (read_log(folder / name) for name in ("out", "alone"))
     assert [line["row_start"] for line in found] == [line["row_start"] for line in wanted]
     assert [line["loss"] for line in found] == pytest.approx([line["loss"] for line in wanted], rel=1e-4)
+
+
+def test_torchrun_starts_again_after_a_rank_was_killed(export: Path, tmp_path: Path):
+    run = torchrun(export, tmp_path, "--standalone", "--nproc-per-node", "2", "--max-restarts", "1", kills="rank")
+    _, told = run.communicate(timeout=600)
+    assert run.returncode == 0, told[-3000:]
+    assert_undisturbed(export, tmp_path)
+
+
+def test_torchrun_goes_on_with_fewer_ranks_after_an_agent_is_gone(export: Path, tmp_path: Path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--nnodes", "1:2", "--nproc-per-node", "1", "--max-restarts", "3", "--rdzv-backend", "c10d"]
+    options += ["--rdzv-id", "elastic", "--rdzv-endpoint", f"127.0.0.1:{port}", "--local-addr", "127.0.0.1"]
+    conf = "last_call_timeout=5,keep_alive_interval=1,keep_alive_max_attempt=3"
+    agents = [
+        torchrun(export, tmp_path, *options, "--rdzv-conf", f"{conf},is_host={is_host}", kills="agent")
+        for is_host in ("true", "false")
+    ]
+    told = [agent.communicate(timeout=600)[1] for agent in agents]
+    assert [agent.returncode for agent in agents] == [0, -signal.SIGKILL], "\n".join(text[-3000:] for text in told)
+    assert [path.name for path in (tmp_path / "out").glob("ended-of-*")] == ["ended-of-1"], "one rank was left"
+    assert_undisturbed(export, tmp_path)

@@ -4,7 +4,7 @@ An answer is what `--json` prints, as it is; the text says the same in fewer wor
 harmless for a terminal.
 """
 
-from typing import TypedDict
+from typing_extensions import TypedDict  # Python 3.11 has none that pydantic reads
 
 from curation.text.safe import visible
 

@@ -96,15 +96,19 @@ def inspect_run(
     return samples(run, [row[0] for row in found])
 
 
-_SAMPLE = """
-SELECT doc_id FROM decisions
-WHERE ($state IS NULL OR state = $state) AND ($rule IS NULL
+MATCHES = """
+($state IS NULL OR state = $state) AND ($rule IS NULL
   OR decided_by = $rule OR split_part(decided_by, '/', 2) = $rule
   OR len(list_filter(failed, lambda item: item.rule = $rule OR split_part(item.rule, '/', 2) = $rule)) > 0
   OR len(list_filter(review_reasons, lambda reason: starts_with(reason, $rule || ':')
                      OR starts_with(reason, split_part(reason, '/', 1) || '/' || $rule || ':'))) > 0)
-ORDER BY md5(hex(doc_id) || $seed), doc_id LIMIT $count
 """
+"""Decisions of a state ($state) that a rule ($rule, with or without its gate) touched; null: any."""
+
+_SAMPLE = f"""
+SELECT doc_id FROM decisions WHERE {MATCHES}
+ORDER BY md5(hex(doc_id) || $seed), doc_id LIMIT $count
+"""  # noqa: S608 - no value is in it
 
 
 def samples(run: Run, ids: list[bytes], *, chars: int = EXCERPT_CHARS) -> list[Sample]:

@@ -33,7 +33,7 @@ from pipelines.parts import read_part, write_part
 from pipelines.progress import Progress
 from pipelines.report import write_report
 from pipelines.run_plan import decisive_settings
-from pipelines.rundir import Run, open_run
+from pipelines.rundir import LATEST_ROUND, Run, open_run
 from pipelines.shards import ACCEPTED, Export
 from pipelines.spec import JobSpec
 from pipelines.spec_file import dump_spec
@@ -42,7 +42,7 @@ from pipelines.store import Store
 from pipelines.tokenize import PinnedTokenizer
 
 STORED = ("inputs", "measured", "signatures", "accounts", "dead_letter")
-ROUNDS, LATEST = "rounds", "rounds/latest"
+ROUNDS = "rounds"
 REWRITTEN = "part-rewritten"
 EXTRACTOR = "people"
 NAME_DIGITS = 16
@@ -92,7 +92,7 @@ def decide_with_people(run: Run, spec: JobSpec, *, tokenizer: PinnedTokenizer | 
             store.sweep()
             fresh = replace(ruled, table=rulings)
             counts = _decide(run, job, fresh, tokenizer=tokenizer, progress=progress)
-        run.store.write(LATEST, f"{key[:NAME_DIGITS]}\n".encode(), replace=True)
+        run.store.write(LATEST_ROUND, f"{key[:NAME_DIGITS]}\n".encode(), replace=True)
     return Round(
         run=store,
         fingerprint=key,
@@ -244,8 +244,8 @@ def _export(run: Run, job: Job, parts: tuple[str, ...], tokenizer: PinnedTokeniz
 def _last_export(run: Run) -> tuple[Store, str] | None:
     """Returns where the export of the newest round lies, else that of the run."""
     stores = [run.store]
-    if run.store.exists(LATEST):
-        stores.insert(0, Store(f"{run.store.uri}/{ROUNDS}/{run.store.read(LATEST).decode().strip()}"))
+    if run.store.exists(LATEST_ROUND):
+        stores.insert(0, Store(f"{run.store.uri}/{ROUNDS}/{run.store.read(LATEST_ROUND).decode().strip()}"))
     for store in stores:
         name = open_run(store.uri).latest_export
         if name is not None:

@@ -40,6 +40,8 @@ from pipelines.store import Store
 if TYPE_CHECKING:
     from pipelines.whatif import WhatIf
 
+LATEST_ROUND = "rounds/latest"
+"""Names the round, a run directory under `rounds/`, in which people's answers counted last."""
 MEMORY_BYTES = 1 << 30
 MAX_THREADS = 4
 """DuckDB's share of a machine; queries on a run are short and often run beside the pipeline."""

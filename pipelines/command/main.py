@@ -90,6 +90,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Service": {
         "serve": Entry(module="serve", does="Run jobs from a queue, over HTTP.", example="serve --root data"),
+        "token": Entry(module="token", does="Say who may ask the service.", example="token add airflow --scope run"),
     },
     "People": {
         "review": Entry(

@@ -32,6 +32,8 @@ database_option = click.option("--database", metavar="URL", help="Default: SQLit
 )
 @click.option("--cores", type=click.IntRange(min=1), help="Cores for runs. Default: those of this process.")
 @click.option("--memory-gib", type=click.FloatRange(min=0.1), help="Memory for runs. Default: 4/5 of the machine's.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another address than loopback needs API tokens.")
+@click.option("--name", "names", multiple=True, metavar="HOST", help="A further name that others reach it by.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8400, show_default=True)
 def serve(
     *,
@@ -41,6 +43,8 @@ def serve(
     roots: tuple[Path, ...],
     cores: int | None,
     memory_gib: float | None,
+    host: str,
+    names: tuple[str, ...],
     port: int,
 ) -> None:
     """Runs jobs from a queue, on this machine, for whoever asks over HTTP on 127.0.0.1.
@@ -52,6 +56,7 @@ def serve(
     import uvicorn  # noqa: PLC0415 - an extra
 
     from pipelines.service.app import create_app  # noqa: PLC0415
+    from pipelines.service.logs import log_as_json  # noqa: PLC0415
     from pipelines.service.service import open_service  # noqa: PLC0415
     from pipelines.service.settings import settings_of  # noqa: PLC0415
 
@@ -62,8 +67,20 @@ def serve(
         database=database,
         cores=cores,
         memory_bytes=int(memory_gib * 2**30) if memory_gib else None,
+        host=host,
         port=port,
+        names=names,
     )
-    app = create_app(open_service(settings))
-    say(f"http://{settings.host}:{settings.port}  (only this machine, no users)")
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", server_header=False)
+    log_as_json()
+    service = open_service(settings)
+    open_to = "API tokens are asked for" if service.tokens.any() else "no users: whoever is on this machine may do all"
+    say(f"http://{settings.host}:{settings.port}  ({open_to})")
+    uvicorn.run(
+        create_app(service),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )

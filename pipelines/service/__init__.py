@@ -6,6 +6,11 @@ What a page may call, all of it safe in a request's thread:
 - `service.jobs`: `submit, get, page, num_by_state, cancel, again` (`pipelines.service.jobs.Jobs`).
 - `admission.admit(...)`: a spec that a form sent, checked; `admission.place_of(message)`: line and column of its error.
 - `joblogs.tail(folder, lines=...)`, `answers.progress_of(...)`, with `service.dispatcher.folder(job)`.
+- `run_queries.newest(job.run)`, then `overview, documents, document, clusters`; `review_state(job.run)`.
+- `exports.exports_of(job.run)`, `files_of`, `documents_at`.
+- `access.reads, runs, reviews, administers` as dependencies of routes; `request.state.principal` is who asks, and its
+  `csrf` (None without a session) goes into the field `csrf` of every form, or the header `x-csrf-token`.
 
-A page is a router given to `app.create_app(service, routers=[...])`.
+A page is a router given to `app.create_app(service, routers=[...])`. Answers get a strict CSP (`guard.CSP`): no inline
+script or style, nothing from elsewhere.
 """

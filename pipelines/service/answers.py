@@ -58,6 +58,40 @@ class Failed(BaseModel):
     detail: str
 
 
+REFUSALS: dict[int | str, dict[str, object]] = {status: {"model": Failed} for status in (401, 403, 404, 409, 413, 421)}
+"""What any route may answer beside its own; 422 is FastAPI's for what does not fit, and ours for a wrong spec."""
+
+
+class Health(BaseModel):
+    """Whether the service works."""
+
+    status: Literal["ok"]
+
+
+class LogIn(Strict):
+    """What begins a session."""
+
+    token: Text
+
+
+class Session(BaseModel):
+    """Who asks; `csrf` is null where no session's cookie was sent."""
+
+    name: str
+    scopes: list[str]
+    csrf: str | None
+
+
+class AuditEntry(BaseModel):
+    """A change that somebody asked for."""
+
+    id: int
+    at: datetime.datetime
+    who: str
+    what: str
+    status: int
+
+
 class Job(BaseModel):
     """A job."""
 
@@ -146,3 +180,9 @@ def progress_of(content: dict[str, object]) -> Progress:
             for stage in (ended if isinstance(ended, list) else [])
         ],
     )
+
+
+def audit_of(row: tables.AuditEntry) -> AuditEntry:
+    """Returns an entry of the audit log as the API shows it."""
+    at = datetime.datetime.fromtimestamp(row.at_ms / 1000, tz=datetime.UTC)
+    return AuditEntry(id=row.id, at=at, who=row.who, what=row.what, status=row.status)

@@ -11,8 +11,12 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from curation.errors import GristmillError, InputError
+from pipelines.service.admin_routes import router as admin_routes
 from pipelines.service.asked import Conflict, service_of
+from pipelines.service.guard import Guard
 from pipelines.service.job_routes import router as job_routes
+from pipelines.service.run_queries import TooSlow
+from pipelines.service.run_routes import router as run_routes
 from pipelines.service.service import Service
 
 __all__ = ["create_app", "service_of"]
@@ -20,6 +24,7 @@ __all__ = ["create_app", "service_of"]
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Conflict, 409),
     (InputError, 422),
+    (TooSlow, 503),
     (GristmillError, 422),
 )
 """Which answer an error of ours becomes; the first entry that fits."""
@@ -47,10 +52,11 @@ def create_app(service: Service, *, routers: Sequence[APIRouter] = ()) -> FastAP
         openapi_url="/api/openapi.json",
     )
     app.state.service = service
-    for router in (job_routes, *routers):
+    for router in (admin_routes, job_routes, run_routes, *routers):
         app.include_router(router)
     for kind, status in STATUS:
         app.add_exception_handler(kind, _answered(status))
+    app.add_middleware(Guard, hosts=service.settings.hosts, audit=service.audit.note)
     return app
 
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from curation.errors import GristmillError, SpecError
 from pipelines.service import answers, joblogs, processes
+from pipelines.service.access import reads, runs
 from pipelines.service.admission import admit, needed_memory, place_of
 from pipelines.service.asked import Asked, Conflict, NamedJob
 from pipelines.service.jobs import MAX_PAGE, NewJob
@@ -14,13 +15,16 @@ from pipelines.service.tables import State
 router = APIRouter(
     prefix="/api",
     tags=["jobs"],
-    responses={404: {"model": answers.Failed}, 409: {"model": answers.Failed}},
+    responses=answers.REFUSALS,
+    dependencies=[reads],
 )
 RequestKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200, min_length=1)]
 
 
-@router.post("/jobs", status_code=201)
-def submit(body: answers.Submission, service: Asked, response: Response, request_key: RequestKey = None) -> answers.Job:
+@router.post("/jobs", status_code=201, dependencies=[runs])
+def submit(
+    body: answers.Submission, service: Asked, request: Request, response: Response, request_key: RequestKey = None
+) -> answers.Job:
     """Queues a job. The same `Idempotency-Key` again gives the job that the first request made."""
     settings = service.settings
     admitted = admit(body.spec, folder=body.folder, settings=tuple(body.settings), service=settings)
@@ -40,6 +44,7 @@ def submit(body: answers.Submission, service: Asked, response: Response, request
             sample_documents=body.sample_documents,
             cores=cores,
             memory_bytes=memory,
+            submitter=request.state.principal.name,
             request_key=request_key,
         )
     )
@@ -98,7 +103,7 @@ def log(named: NamedJob, service: Asked, lines: Annotated[int, Query(ge=1, le=jo
     return answers.Log(lines=joblogs.tail(service.dispatcher.folder(named), lines=lines))
 
 
-@router.post("/jobs/{job_id}/{verb}", status_code=202)
+@router.post("/jobs/{job_id}/{verb}", status_code=202, dependencies=[runs])
 def change(named: NamedJob, verb: Literal["cancel", "retry", "resume"], service: Asked) -> answers.Job:
     """Changes what becomes of a job.
 

@@ -1,14 +1,21 @@
 """One service: its settings, its database, and what it does beside answering requests."""
 
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from curation.errors import SpecError
+from pipelines.service.audit import Audit
 from pipelines.service.database import open_database
 from pipelines.service.dispatcher import Dispatcher
 from pipelines.service.jobs import Jobs
+from pipelines.service.processes import write_file
 from pipelines.service.settings import ServiceSettings
+from pipelines.service.tokens import Sessions, Tokens
+
+KEY = "session.key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +24,9 @@ class Service:
 
     settings: ServiceSettings
     jobs: Jobs
+    tokens: Tokens
+    sessions: Sessions
+    audit: Audit
     dispatcher: Dispatcher
 
     @contextmanager
@@ -32,9 +42,34 @@ class Service:
 
 
 def open_service(settings: ServiceSettings) -> Service:
-    """Returns a service on its database, which is made or brought up to date; nothing runs yet."""
+    """Returns a service on its database, which is made or brought up to date; nothing runs yet.
+
+    Raises:
+        SpecError: it is to listen to other machines and has no users.
+    """
     for folder in (settings.data, settings.jobs, settings.runs):
         folder.mkdir(parents=True, exist_ok=True)
     settings.data.chmod(0o700)
-    jobs = Jobs(open_database(settings.database), settings.runs)
-    return Service(settings=settings, jobs=jobs, dispatcher=Dispatcher(settings=settings, jobs=jobs))
+    engine = open_database(settings.database)
+    tokens, jobs = Tokens(engine), Jobs(engine, settings.runs)
+    if not settings.is_loopback and not tokens.any():
+        raise SpecError(
+            f"--host {settings.host}: expected API tokens before other machines may ask, found none; "
+            "gristmill token add NAME --scope admin makes one"
+        )
+    return Service(
+        settings=settings,
+        jobs=jobs,
+        tokens=tokens,
+        sessions=Sessions(_key(settings)),
+        audit=Audit(engine),
+        dispatcher=Dispatcher(settings=settings, jobs=jobs),
+    )
+
+
+def _key(settings: ServiceSettings) -> bytes:
+    """Returns the secret that sessions are signed with; made once."""
+    path = settings.data / KEY
+    if not path.exists():
+        write_file(path, secrets.token_bytes(32))
+    return path.read_bytes()

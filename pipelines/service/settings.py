@@ -22,6 +22,8 @@ class ServiceSettings:
     memory_bytes: int
     host: str = "127.0.0.1"
     port: int = 8400
+    names: tuple[str, ...] = ()
+    """Further names that others reach it by, in the Host header."""
     restarts: int = 3
     """How often a run whose process was killed is started again before it counts as failed."""
     lease_seconds: float = 15.0
@@ -38,6 +40,11 @@ class ServiceSettings:
     def allowed(self) -> tuple[Path, ...]:
         """Folders that a run may read from, symbolic links resolved."""
         return tuple(dict.fromkeys(path.resolve() for path in (*self.roots, self.runs)))
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """What a Host header may name."""
+        return tuple(dict.fromkeys((*LOOPBACK, self.host, *self.names)))
 
     @property
     def is_loopback(self) -> bool:
@@ -60,6 +67,7 @@ def settings_of(
     memory_bytes: int | None = None,
     host: str = "127.0.0.1",
     port: int = 8400,
+    names: tuple[str, ...] = (),
 ) -> ServiceSettings:
     """Returns settings with the defaults worked out: runs under `./runs`, files under the working directory.
 
@@ -75,4 +83,5 @@ def settings_of(
         memory_bytes=memory_bytes or machine_memory() * 4 // 5,
         host=host,
         port=port,
+        names=names,
     )

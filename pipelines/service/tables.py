@@ -5,7 +5,7 @@ The schema is made by the migrations beside this file; a test compares the two.
 
 from typing import Literal
 
-from sqlalchemy import JSON, BigInteger, Index, String, Text
+from sqlalchemy import JSON, BigInteger, Double, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -18,7 +18,7 @@ ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 class Base(DeclarativeBase):
     """Root of the tables."""
 
-    type_annotation_map = {int: BigInteger, dict[str, int]: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's name
+    type_annotation_map = {int: BigInteger, dict[str, int]: JSON, dict[str, float]: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's name
 
 
 class Job(Base):
@@ -58,3 +58,98 @@ class Job(Base):
     exit_code: Mapped[int | None]
     error: Mapped[str | None] = mapped_column(Text)
     counts: Mapped[dict[str, int] | None]  # of a finished run, from its manifest
+
+
+class Token(Base):
+    """An API token; `sha256` is of the token itself, which is not stored."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]]
+    created_ms: Mapped[int]
+    expires_ms: Mapped[int | None]
+    revoked_ms: Mapped[int | None]
+
+
+class AuditEntry(Base):
+    """A change that somebody asked for, and the status it was answered with."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at_ms: Mapped[int]
+    who: Mapped[str] = mapped_column(String(200))
+    what: Mapped[str] = mapped_column(Text)
+    status: Mapped[int]
+
+
+class Schedule(Base):
+    """A job that is submitted again and again: by time (`next_ms`) or when files appear.
+
+    `trigger` is `cron`, `interval` or `files`; `expression` a crontab line, seconds, or a folder or prefix. Whoever
+    changes `next_ms` from the value it read submits the job, in one transaction: no two services do.
+    """
+
+    __tablename__ = "schedules"
+
+    id: Mapped[str] = mapped_column(String(21), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    trigger: Mapped[str] = mapped_column(String(16))
+    expression: Mapped[str] = mapped_column(Text)
+    time_zone: Mapped[str] = mapped_column(String(64))
+    missed: Mapped[str] = mapped_column(String(16))  # once | skip
+    grace_seconds: Mapped[int]
+    spec: Mapped[str] = mapped_column(Text)
+    folder: Mapped[str] = mapped_column(Text)
+    settings: Mapped[list[str]]
+    cores: Mapped[int]
+    memory_bytes: Mapped[int]
+    created_ms: Mapped[int]
+    next_ms: Mapped[int | None]
+    last_ms: Mapped[int | None]  # when it was last due
+    last_job: Mapped[str | None] = mapped_column(String(21))
+    last_outcome: Mapped[str | None] = mapped_column(Text)
+
+
+class SeenFile(Base):
+    """A file that a schedule's trigger has seen, by what tells it from another of its name."""
+
+    __tablename__ = "seen_files"
+
+    schedule_id: Mapped[str] = mapped_column(String(21), primary_key=True)
+    path_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)  # of path, size and time
+    seen_ms: Mapped[int]
+
+
+class Training(Base):
+    """A training run that told of itself; `seen_ms` is when it last did."""
+
+    __tablename__ = "trainings"
+    __table_args__ = (Index("trainings_by_export", "export"),)
+
+    id: Mapped[str] = mapped_column(String(21), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    export: Mapped[str] = mapped_column(String(64))
+    host: Mapped[str] = mapped_column(String(200))
+    global_batch: Mapped[int]
+    steps: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))  # running | done | stopped
+    step: Mapped[int]
+    stage: Mapped[str | None] = mapped_column(String(200))
+    created_ms: Mapped[int]
+    seen_ms: Mapped[int]
+
+
+class TrainingPoint(Base):
+    """What a training run measured at a step; losses by stage in nats per token."""
+
+    __tablename__ = "training_points"
+
+    training_id: Mapped[str] = mapped_column(String(21), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    stage: Mapped[str | None] = mapped_column(String(200))
+    loss: Mapped[float] = mapped_column(Double)
+    losses: Mapped[dict[str, float]]

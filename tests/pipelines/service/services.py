@@ -5,11 +5,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.service.database import open_database
+from sqlalchemy import update
+
+from pipelines.service.audit import Audit
+from pipelines.service.database import open_database, writing
 from pipelines.service.dispatcher import Dispatcher
 from pipelines.service.jobs import Jobs, NewJob
 from pipelines.service.service import Service
 from pipelines.service.settings import ServiceSettings
+from pipelines.service.tables import Job
+from pipelines.service.tokens import Sessions, Tokens
 
 SPEC = "job: small\ninputs: {files: {files: [data/*.txt]}}\n"
 ENDS = """
@@ -56,11 +61,19 @@ def service_in(folder: Path, *, script: str = ENDS + "end(0)", owner: str | None
     settings = settings_in(folder, **changes)
     for made in (settings.data, settings.jobs, settings.runs):
         made.mkdir(parents=True, exist_ok=True)
-    jobs = Jobs(open_database(settings.database), settings.runs)
+    engine = open_database(settings.database)
+    jobs = Jobs(engine, settings.runs)
     dispatcher = Dispatcher(settings=settings, jobs=jobs, command=(sys.executable, "-c", script))
     if owner is not None:
         dispatcher.owner = owner
-    return Service(settings=settings, jobs=jobs, dispatcher=dispatcher)
+    return Service(
+        settings=settings,
+        jobs=jobs,
+        tokens=Tokens(engine),
+        sessions=Sessions(b"a key of the tests"),
+        audit=Audit(engine),
+        dispatcher=dispatcher,
+    )
 
 
 def new_job(service: Service, **changes: object) -> NewJob:
@@ -75,3 +88,11 @@ def until(condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
+
+
+def finished_job(service: Service, run: Path) -> Job:
+    """Returns a done job whose run directory is `run`."""
+    job = service.jobs.submit(new_job(service))
+    with writing(service.jobs.engine) as session:
+        session.execute(update(Job).where(Job.id == job.id).values(run=str(run), state="done"))
+    return job

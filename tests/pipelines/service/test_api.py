@@ -1,25 +1,11 @@
 """Jobs over HTTP."""
 
-from pathlib import Path
-
 import pytest
 from fastapi.testclient import TestClient
 
 from pipelines.service import processes
-from pipelines.service.app import create_app
 from pipelines.service.service import Service
-from tests.pipelines.service.services import SPEC, service_in, until
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Service:
-    return service_in(tmp_path)
-
-
-@pytest.fixture
-def client(service: Service) -> TestClient:
-    """A client of the service; nothing ticks unless a test asks."""
-    return TestClient(create_app(service), base_url="http://127.0.0.1")
+from tests.pipelines.service.services import SPEC, until
 
 
 def test_a_submitted_job_can_be_watched_to_its_end(service: Service, client: TestClient):
@@ -84,7 +70,7 @@ def test_a_spec_may_only_name_files_below_the_allowed_folders(service: Service, 
 def test_paths_of_models_tokenizers_and_lists_are_held_to_the_same(service: Service, client: TestClient):
     for extra in (
         "shards: {tokenizer: /etc/passwd}",
-        "language_model: {path: /etc/passwd, sha256: '00'}",
+        "language_model: {path: /etc/passwd, sha256: '" + "0" * 64 + "'}",
         "url_lists: {ut1: data, categories: [../../../etc]}",
         "url_lists: {hosts: [/etc/hosts]}",
         "decontamination: {index: /etc/passwd}",

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
@@ -10,11 +9,6 @@ from pipelines.service.database import migrate
 from pipelines.service.service import Service
 from pipelines.service.tables import Base
 from tests.pipelines.service.services import new_job, service_in
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Service:
-    return service_in(tmp_path)
 
 
 def test_the_migrations_make_the_tables_that_the_code_expects_and_do_nothing_twice(service: Service):

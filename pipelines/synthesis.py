@@ -7,6 +7,7 @@ synthetic ones rank last and join no clusters of others, so what was decided fir
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +33,7 @@ def generators_of(spec: JobSpec) -> dict[str, Generator]:
     if spec.synthesis is None:
         return {}
     mined = spec.synthesis.mined
-    return {"mined": MinedTasks(seed=spec.seed, max_children=mined.max_children)} if mined else {}
+    return {"mined": MinedTasks(seed=spec.seed, **asdict(mined))} if mined else {}
 
 
 def check_synthesis(spec: JobSpec) -> None:

@@ -13,7 +13,7 @@ PYTEST_ARGS ?=
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 LOCK := pyproject.toml constraints.txt infra/setup.sh
 
-.PHONY: help run test quick check bench soak gpu format docs clean
+.PHONY: help run test quick check bench experiment soak gpu format docs clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -49,6 +49,10 @@ bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its
 	@$(BIN)/python infra/benchmarks/privacy.py
 	@$(BIN)/python infra/benchmarks/contamination.py
 	@$(BIN)/python infra/benchmarks/perplexity.py
+
+experiment: $(VENV)/.dev-stamp ## equal models on equal tokens of raw and curated text; goes on where it stopped
+	@bash infra/setup.sh trainer
+	@$(BIN)/python -m infra.experiment
 
 soak: $(VENV)/.dev-stamp ## the tests that take minutes: peak memory at growing inputs, compiled models
 	@bash infra/setup.sh trainer

@@ -6,10 +6,15 @@ The command line finds this module by name, so that `pipelines` need not import 
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from curation.errors import GristmillError
 from curation.text.safe import visible
+
+if TYPE_CHECKING:
+    from annotator.pull import Pulled
 
 run_argument = click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON value on stdout.")
@@ -117,10 +122,40 @@ def pull(*, run: Path, as_json: bool) -> None:
         _show(json.dumps([{name: getattr(item, name) for name in counts} for item in found]))
         return
     for item in found:
-        _show(
-            f"{item.kind}: {item.num_answered:,} answers, {item.num_skipped:,} skipped, {item.num_deleted:,} taken back"
-        )
-        _warn_of_changes(item.kind, is_changed=item.config_changed)
+        _tell(item)
+
+
+@review.command()
+@run_argument
+@click.option("--every", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds between pulls.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where hints come in; a free one unless said.")
+@click.option("--hook", help="Address by which the server reaches that port; this machine's own unless said.")
+def watch(*, run: Path, every: float, port: int, hook: str | None) -> None:
+    """Pulls whenever the server hints that somebody answered, and every so often, until Ctrl+C.
+
+    Example: gristmill review watch runs/web-1a2b3c4d --every 30
+    """
+    from annotator.connection import connect  # noqa: PLC0415
+    from annotator.hints import listening  # noqa: PLC0415
+    from annotator.pull import pull as pulled  # noqa: PLC0415
+    from annotator.watching import hooked, pulls  # noqa: PLC0415
+
+    connection = connect(os.environ)
+    with listening(port) as hints, hooked(run, connection.server, hints, url=hook or hints.url) as is_hooked:
+        hinted = f"when the server calls {hook or hints.url}, and " if is_hooked else ""
+        _say(f"pulling {hinted}every {every:g} s; Ctrl+C ends it")
+        for found in pulls(lambda: pulled(run, connection.server, url=connection.url), lambda: hints.wait(every)):
+            if isinstance(found, GristmillError):
+                _say(f"{found}; tried again in {every:g} s")
+                continue
+            for item in found:
+                if item.num_answered or item.num_skipped or item.num_deleted:
+                    _tell(item)
+
+
+def _tell(item: "Pulled") -> None:
+    _show(f"{item.kind}: {item.num_answered:,} answers, {item.num_skipped:,} skipped, {item.num_deleted:,} taken back")
+    _warn_of_changes(item.kind, is_changed=item.config_changed)
 
 
 def _warn_of_changes(kind: str, *, is_changed: bool) -> None:

@@ -55,8 +55,21 @@ def connect(environment: Mapping[str, str]) -> Connection:
 
 
 def _from_keyring(url: str) -> str | None:
-    """Returns the token that the system's keyring holds for a server, where the package `keyring` is installed."""
+    """Returns the token that the system's keyring holds for a server, where the package `keyring` is installed.
+
+    Raises:
+        InputError: the keyring is locked or broken.
+    """
     if importlib.util.find_spec("keyring") is None:
         return None
-    found = importlib.import_module("keyring").get_password(KEYRING_SERVICE, url)
+    keyring = importlib.import_module("keyring")
+    errors = importlib.import_module("keyring.errors")
+    try:
+        found = keyring.get_password(KEYRING_SERVICE, url.rstrip("/"))
+    except errors.NoKeyringError:
+        return None
+    except errors.KeyringError as error:
+        raise InputError(
+            f"the keyring cannot be read ({type(error).__name__}); unlock it, or give the token in {TOKEN}"
+        ) from None
     return found if isinstance(found, str) else None

@@ -1,4 +1,4 @@
-"""What Label Studio's own Python runs: makes or updates the account read from stdin, then serves on one address.
+"""What Label Studio's own Python runs: makes or updates the account read from stdin, then serves on an address, if any.
 
 Imports nothing of ours. The command line of Label Studio would take secrets as arguments or from the environment,
 where other processes may see them, and would move to the next port when one is taken.
@@ -9,13 +9,14 @@ import sys
 
 
 def main() -> None:
-    """Serves on the address in argv until the process is ended."""
+    """Serves on the address in argv until the process is ended; without one only makes the account."""
     from label_studio import server  # type: ignore[import-not-found]  # noqa: PLC0415 - only in its own venv
 
     server._setup_env()
     server._apply_database_migrations()
     _account(**json.load(sys.stdin))
-    server._app_run(host=sys.argv[1], port=int(sys.argv[2]))
+    if len(sys.argv) > 1:
+        server._app_run(host=sys.argv[1], port=int(sys.argv[2]))
 
 
 def _account(*, email: str, password: str, token: str) -> None:

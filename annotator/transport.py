@@ -4,6 +4,7 @@ An answer with an error status is a `Response`; `Unanswered` means that it is no
 was asked (it is down, too slow, or broke off): the caller looks before it asks again.
 """
 
+import time
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlencode, urlsplit
@@ -14,6 +15,12 @@ from curation.errors import GristmillError
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 120.0
 """An import of 500 long documents took up to 12 s on two busy cores; ten times that, and the server is stuck."""
+
+NO_CONTENT = 204
+LENGTHS = ("Content-Length", "Transfer-Encoding")
+PIECE_BYTES = 1 << 16
+MOST_ANSWER_BYTES = 1 << 28
+"""Six times 200 rewrites of 200,000 ASCII characters, the largest page that we ask for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +90,42 @@ class Http:
                 body=request.body,
                 headers=headers,
                 redirect=False,
+                preload_content=False,
+                decode_content=False,
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=self.read_seconds),
             )
+            return Response(status=answer.status, body=self._whole(answer))
         except urllib3.exceptions.HTTPError as error:
             raise Unanswered(f"{request.method} {self.url}{request.path}: {_why(error)}") from None
-        return Response(status=answer.status, body=answer.data)
+
+    def _whole(self, answer: urllib3.BaseHTTPResponse) -> bytes:
+        """Reads an answer, for as long and as much as any answer of ours takes; one without a length may be cut."""
+        deadline, pieces, size = time.monotonic() + self.read_seconds, [], 0
+        try:
+            if answer.status != NO_CONTENT and not any(name in answer.headers for name in LENGTHS):
+                raise _Unusable("the answer broke off")
+            while piece := answer.read1(PIECE_BYTES, decode_content=False):
+                pieces.append(piece)
+                size += len(piece)
+                if size > MOST_ANSWER_BYTES:
+                    raise _Unusable(f"an answer of more than {MOST_ANSWER_BYTES:,} bytes")
+                if time.monotonic() > deadline:
+                    raise urllib3.exceptions.ReadTimeoutError(self.pool, self.url, "")  # type: ignore[arg-type]
+            answer.release_conn()
+        except urllib3.exceptions.HTTPError:
+            answer.close()
+            raise
+        return b"".join(pieces)
+
+
+class _Unusable(urllib3.exceptions.HTTPError):
+    """An answer that arrived and cannot be used; its text says why."""
 
 
 def _why(error: urllib3.exceptions.HTTPError) -> str:
     """Returns what happened without the target of the request, which can be long and holds queries."""
+    if isinstance(error, _Unusable):
+        return str(error)
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return "no answer in time"
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.NewConnectionError):

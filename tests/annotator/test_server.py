@@ -11,6 +11,7 @@ import pytest
 
 from annotator.credentials import Credentials, credentials_of, new_credentials
 from annotator.installation import SECRET_FILE, Installation, server_environment
+from annotator.interface import interface_of
 from annotator.label_studio import LabelStudio
 from annotator.server import LOG, Started, running_server, start, stop
 from annotator.transport import Http
@@ -74,6 +75,12 @@ class TestTwoServers:
         lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
         listening = {line.split()[1] for line in lines if line.split()[3] == "0A"}
         assert [item for item in listening if item.endswith(f":{port:04X}")] == [f"0100007F:{port:04X}"]
+
+    def test_call_no_address_of_their_own_machine(self, second: Started):
+        client = LabelStudio(transport=Http(url=second.server.url, token=second.credentials.token))
+        project = client.create_project("hooks", interface=interface_of("document").xml, model_version="rules")
+        assert client.add_hook(project, url="http://127.0.0.1:9/", headers={"X-Test": "secret"}) is None
+        assert client.hooks(project, header="X-Test") == []
 
     def test_are_found_again_and_end_when_told(self, installation: Installation, second: Started):
         data = Path(second.server.data)

@@ -4,14 +4,33 @@ from pathlib import Path
 
 import pytest
 
+from annotator.hints import HEADER, listening
 from annotator.label_studio import LabelStudio
 from annotator.ledger import open_ledger
+from annotator.pull import pull
 from annotator.push import push
-from annotator.server import Started
-from tests.annotator.conversations import keys_on_server
+from annotator.server import LOG, Started
+from annotator.watching import hooked
+from tests.annotator.conversations import annotate, keys_on_server
 from tests.annotator.made_tasks import question, run_with_questions
 
 pytestmark = [pytest.mark.labelstudio, pytest.mark.slow]
+
+
+def test_an_answer_is_hinted_at_and_the_hook_goes_with_the_watch(started: Started, real: LabelStudio, tmp_path: Path):
+    run = run_with_questions(tmp_path / "watched", [question(0)])
+    (pushed,) = push(run, real, url=started.server.url)
+    with listening() as hints:
+        left_behind = real.add_hook(pushed.project, url=hints.url, headers={HEADER: "of a watch that was killed"})
+        with hooked(run, real, hints, url=hints.url) as is_hooked:
+            assert is_hooked
+            (hook,) = real.hooks(pushed.project, header=HEADER)
+            assert hook != left_behind
+            annotate(real, open_ledger(run, "document").known[str(question(0)["review_key"])], "keep")
+            assert hints.wait(30), "the server called"
+            assert pull(run, real, url=started.server.url)[0].num_answered == 1
+        assert real.hooks(pushed.project, header=HEADER) == []
+    assert hints.secret not in Path(started.server.data, LOG).read_text()
 
 
 class Killed(BaseException):

@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 # One process per core, at most four; a file's tests stay together, for they share its fixtures.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+BENCHMARKS := words_and_minhash against_datatrove dedup_stage heuristics rules_and_edits shard_reading \
+	fasttext_predict languages review privacy contamination perplexity
 LOCK := pyproject.toml constraints.txt infra/setup.sh
 
 .PHONY: help run test quick check bench experiment soak gpu format docs clean
@@ -37,18 +39,10 @@ check: $(VENV)/.dev-stamp ## format, lint, types, layers, and whether the genera
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
 	@$(BIN)/python infra/generated.py --check
 
-bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its own under .cache/
-	@$(BIN)/python infra/benchmarks/words_and_minhash.py
-	@$(BIN)/python infra/benchmarks/against_datatrove.py
-	@$(BIN)/python infra/benchmarks/dedup_stage.py
-	@$(BIN)/python infra/benchmarks/heuristics.py
-	@$(BIN)/python infra/benchmarks/shard_reading.py
-	@$(BIN)/python infra/benchmarks/fasttext_predict.py
-	@$(BIN)/python infra/benchmarks/languages.py
-	@$(BIN)/python infra/benchmarks/review.py
-	@$(BIN)/python infra/benchmarks/privacy.py
-	@$(BIN)/python infra/benchmarks/contamination.py
-	@$(BIN)/python infra/benchmarks/perplexity.py
+bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its own under .cache/; every script, then what missed
+	@missed=""; \
+	for name in $(BENCHMARKS); do $(BIN)/python infra/benchmarks/$$name.py || missed="$$missed $$name"; done; \
+	if [ -n "$$missed" ]; then echo "missed or failed:$$missed" >&2; exit 1; fi
 
 experiment: $(VENV)/.dev-stamp ## equal models on equal tokens of raw and curated text; goes on where it stopped
 	@bash infra/setup.sh trainer

@@ -7,15 +7,14 @@ more than ten documents of texts that are known to be clean. Brown et al. 2020 (
 to 13 words, those that more than 10 training documents have ignored.
 """
 
-import io
 import json
-import zipfile
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curation.archive import ERRORS, read_archive, write_archive
 from curation.errors import ArtifactError
 from curation.kernels.grams import HEAD, Bitmap, Hashes, bitmap_of, grams_of, swapped
 from curation.kernels.words import Counts
@@ -129,19 +128,15 @@ def without(index: Index, ignored_G: NDArray[np.bool_]) -> Index:
 
 def write_index(index: Index) -> bytes:
     """Returns the index as a file: an npz archive of arrays, the same bytes for the same index."""
-    file = io.BytesIO()
-    about = {"format": FORMAT, "ngram": index.ngram, "names": index.names.to_pylist()}
-    np.savez(
-        file,
-        about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
-        hash_G=index.hash_G,
-        head_G=index.head_G,
-        length_G=index.length_G,
-        count_G=np.diff(index.item_offsets_G1),
-        item_I=index.item_I,
-        num_words_T=index.num_words_T,
-    )
-    return file.getvalue()
+    arrays = {
+        "hash_G": index.hash_G,
+        "head_G": index.head_G,
+        "length_G": index.length_G,
+        "count_G": np.diff(index.item_offsets_G1),
+        "item_I": index.item_I,
+        "num_words_T": index.num_words_T,
+    }
+    return write_archive({"format": FORMAT, "ngram": index.ngram, "names": index.names.to_pylist()}, arrays)
 
 
 def read_index(content: bytes, *, name: str) -> Index:
@@ -151,14 +146,13 @@ def read_index(content: bytes, *, name: str) -> Index:
         ArtifactError: it is none, or its parts contradict each other.
     """
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            about = json.loads(file["about"].tobytes())
-            if about["format"] != FORMAT:
-                raise ValueError(f"format {about['format']!r}")
-            ngram, names = int(about["ngram"]), pa.array(about["names"], pa.string())
-            arrays = {name: file[name] for name in DTYPES}
+        arrays = read_archive(content, names=("about", *DTYPES))
+        about = json.loads(arrays.pop("about").tobytes())
+        if about["format"] != FORMAT:
+            raise ValueError(f"format {about['format']!r}")
+        ngram, names = int(about["ngram"]), pa.array(about["names"], pa.string())
         _check(arrays, ngram=ngram, num_items=len(names))
-    except (ValueError, KeyError, TypeError, OSError, EOFError, pa.ArrowException, zipfile.BadZipFile) as error:
+    except (*ERRORS, pa.ArrowException) as error:
         raise ArtifactError(
             f"{name}: expected an index of evaluation sets, found {type(error).__name__}: {error}; "
             "gristmill contamination index makes one"

@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from curation.kernels import borrowing, inlined, kernel
 from curation.kernels.fasttext_dictionary import ABSENT, WordTable, find_word, fnv_bytes
 from curation.kernels.fasttext_rows import CHUNK, MAX_CHARACTERS, Rows, Settings, add_buckets, add_rows, ngrams
+from curation.kernels.float_lanes import LANE_COUNT, LANES, add_8
 from curation.kernels.vector import (
     KEY_BYTES,
-    LANES,
-    add_8,
     count_bits,
     first_bytes,
     has_key,
@@ -57,7 +56,7 @@ AHEAD, RING = np.uint64(16), np.uint64(31)
 IS_LABEL, IS_END = np.uint64(2**32), np.uint64(2**33)
 Z, ONE, TWO, THREE, FOUR, SIX, EIGHT, SIXTEEN = (np.uint64(n) for n in (0, 1, 2, 3, 4, 6, 8, 16))
 THIRTY_TWO, LAST, BLOCK = np.uint64(32), np.uint64(63), np.uint64(64)
-KEY_SIZE, LANE_COUNT = np.uint64(KEY_BYTES), np.uint64(LANES)
+KEY_SIZE = np.uint64(KEY_BYTES)
 
 
 class Encoder(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.kernels import borrowing, kernel
-from curation.kernels.vector import LANES, dot_8
+from curation.kernels.float_lanes import dot
 
 Floats = NDArray[np.float32]
 Nodes = NDArray[np.int32]
@@ -118,16 +118,9 @@ def _best(vector_ND, weight_LD, loss, child_T2, sigmoid_S, label_NK, score_NK): 
 
 @borrowing
 def _dot(vector_D, weights, row):  # type: ignore[no-untyped-def]
-    """Returns the product of a vector and a row of weights in float32, in an order that only the size decides."""
+    """Returns the product of a vector and a row of weights."""
     size = np.uint64(vector_D.size)
-    base = np.uint64(row) * size
-    full = size - size % np.uint64(LANES)
-    total = np.float32(0)
-    for d in range(np.uint64(0), full, np.uint64(LANES)):
-        total += dot_8(vector_D, np.uint64(d), weights, base + d)
-    for d in range(full, size):
-        total += np.float32(vector_D[d] * weights[base + d])
-    return total
+    return dot(vector_D, np.uint64(0), weights, np.uint64(row) * size, size)
 
 
 @borrowing

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.kernels import inlined
+from curation.kernels import inlined, kernel
 from curation.kernels.fasttext_dictionary import FNV_BASIS, fnv_byte, keep_buckets
-from curation.kernels.vector import LANES, add_1, add_8_of_rows, multiply, prefetch
+from curation.kernels.float_lanes import LANE_COUNT, add_8_of_rows, dot, float_at
+from curation.kernels.vector import multiply, prefetch
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -24,7 +25,7 @@ MAX_CHARACTERS = 256
 AHEAD, LINE = np.uint64(8), np.uint64(64)
 """Rows that are added together while as many are asked for, and bytes that come at once."""
 LEAD, CONTINUATION = np.uint8(0xC0), np.uint8(0x80)
-NUM_CENTROIDS, LANE_COUNT = np.uint64(256), np.uint64(LANES)
+NUM_CENTROIDS = np.uint64(256)
 Z, ONE, TWO, FIVE, NINE = (np.uint64(n) for n in (0, 1, 2, 5, 9))
 
 
@@ -58,6 +59,20 @@ class Settings(NamedTuple):
     """Lengths of n-grams of characters; none if max_chars is 0."""
     word_ngrams: np.uint64
     """Longest n-gram of words."""
+
+
+def write_products(stored: Bytes, weight_LD: Floats, product_RL: Floats) -> None:
+    """Writes the products of R dense rows, as in `Rows.stored`, with L vectors."""
+    stored = stored.view()
+    stored.setflags(write=False)  # of a file or just decoded: one type, compiled once
+    _products(stored, weight_LD.reshape(-1), np.uint64(weight_LD.shape[1]), product_RL)
+
+
+@kernel
+def _products(stored, weights, dim, product_RL):  # type: ignore[no-untyped-def]
+    for r in range(np.uint64(product_RL.shape[0])):
+        for label in range(np.uint64(product_RL.shape[1])):
+            product_RL[r, label] = dot(weights, label * dim, stored, r * (dim << TWO), dim)
 
 
 @inlined
@@ -129,9 +144,11 @@ def add_rows(row_G, count, offset, settings, stored, centroids, norm_R, target, 
                     prefetch(stored, (np.uint64(row_G[g]) + offset) * size + byte)
             for d in range(Z, full, LANE_COUNT):
                 add_8_of_rows(target, at + d, stored, offset * size + (d << TWO), size, row_G, first, end)
-            for g in range(first, end):
-                for d in range(full, settings.dim):
-                    add_1(target, at + d, stored, (np.uint64(row_G[g]) + offset) * size + (d << TWO))
+            for d in range(full, settings.dim):
+                total = target[at + d]
+                for g in range(first, end):
+                    total += float_at(stored, (np.uint64(row_G[g]) + offset) * size + (d << TWO))
+                target[at + d] = total
 
 
 @inlined

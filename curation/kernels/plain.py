@@ -1,4 +1,4 @@
-"""What `curation.kernels.vector` does, in plain Python: the kernels run on it when the JIT is off."""
+"""What `curation.kernels.vector` and `float_lanes` do, in plain Python: the kernels run on it when the JIT is off."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,17 +48,17 @@ def has_key(source: Bytes, index: np.uint64, size: np.uint64, keys: Floats, key_
 
 
 def add_8(target: Floats, target_index: np.uint64, source: Bytes | Floats, index: np.uint64) -> None:
-    """See `curation.kernels.vector.add_8`."""
-    _add(target, int(target_index), source, int(index), lanes=8)
+    """See `curation.kernels.float_lanes.add_8`."""
+    target[int(target_index) : int(target_index) + 8] += _floats(source, int(index), 8)
 
 
-def add_1(target: Floats, target_index: np.uint64, source: Bytes | Floats, index: np.uint64) -> None:
-    """See `curation.kernels.vector.add_1`."""
-    _add(target, int(target_index), source, int(index), lanes=1)
+def float_at(source: Bytes | Floats, index: np.uint64) -> np.float32:
+    """See `curation.kernels.float_lanes.float_at`."""
+    return np.float32(_floats(source, int(index), 1)[0])
 
 
-def _add(target: Floats, target_index: int, source: Bytes | Floats, index: int, *, lanes: int) -> None:
-    target[target_index : target_index + lanes] += source[index : index + 4 * lanes // source.itemsize].view(np.float32)
+def _floats(source: Bytes | Floats, index: int, count: int) -> Floats:
+    return source[index : index + 4 * count // source.itemsize].view(np.float32)
 
 
 def add_8_of_rows(
@@ -71,14 +71,18 @@ def add_8_of_rows(
     first: np.uint64,
     end: np.uint64,
 ) -> None:
-    """See `curation.kernels.vector.add_8_of_rows`."""
+    """See `curation.kernels.float_lanes.add_8_of_rows`."""
     for row in rows[int(first) : int(end)]:
-        _add(target, int(target_index), source, int(index) + int(row) * int(size), lanes=8)
+        target[int(target_index) : int(target_index) + 8] += _floats(source, int(index) + int(row) * int(size), 8)
 
 
-def dot_8(left: Floats, left_index: np.uint64, right: Floats, index: np.uint64) -> np.float32:
-    """See `curation.kernels.vector.dot_8`."""
-    total = left[int(left_index) : int(left_index) + 8] * right[int(index) : int(index) + 8]
+def dot_8(
+    left: Floats, left_index: np.uint64, right: Bytes | Floats, index: np.uint64, blocks: np.uint64
+) -> np.float32:
+    """See `curation.kernels.float_lanes.dot_8`."""
+    total, count = np.zeros(8, dtype=np.float32), 8 * int(blocks)
+    for block in (left[int(left_index) : int(left_index) + count] * _floats(right, int(index), count)).reshape(-1, 8):
+        total = total + block
     while total.size > 1:
         total = total[: total.size // 2] + total[total.size // 2 :]
     return np.float32(total[0])

@@ -42,6 +42,10 @@ def repetition_counts(
     """
     check_documents(values, offsets_N1)
     sizes_N = np.diff(words.word_offsets_N1)
+    if has_ngrams_N.dtype != np.bool_ or has_ngrams_N.shape != sizes_N.shape:
+        raise TypeError(
+            f"has_ngrams_N: expected bool ({sizes_N.size},), found {has_ngrams_N.dtype} {has_ngrams_N.shape}"
+        )
     if sizes_N.max(initial=0) >= int(COUNT):
         raise ValueError(f"a document of {sizes_N.max()} words: expected fewer than 2^28")
     counts_N15 = np.zeros((sizes_N.size, NGRAMS + MAX_NGRAM - 1), dtype=np.int64)

@@ -25,8 +25,6 @@ BLOCK = 64
 
 I8, I16, I32, I64, I128 = (ir.IntType(bits) for bits in (8, 16, 32, 64, 128))
 BYTES = ir.VectorType(I8, BLOCK)
-LANES = 8
-"""Floats that `add_8`, `add_8_of_rows` and `dot_8` take at once."""
 KEY_BYTES = 32
 """Bytes that `first_bytes` reads."""
 
@@ -35,13 +33,15 @@ def _splat(value: int) -> ir.Constant:
     return ir.Constant(BYTES, [ir.Constant(I8, value & 0xFF)] * BLOCK)
 
 
-def _address(context, builder, signature, args, position, index):  # type: ignore[no-untyped-def]
+def address(context, builder, signature, args, position, index):  # type: ignore[no-untyped-def]
+    """Returns the pointer to byte args[index] of the array args[position]."""
     array = context.make_array(signature.args[position])(context, builder, args[position])
     data = builder.bitcast(array.data, I8.as_pointer())
     return builder.gep(data, [args[index]])
 
 
-def _element(context, builder, signature, args, position, index):  # type: ignore[no-untyped-def]
+def element(context, builder, signature, args, position, index):  # type: ignore[no-untyped-def]
+    """Returns the pointer to element args[index] of the array args[position]."""
     array = context.make_array(signature.args[position])(context, builder, args[position])
     return builder.gep(array.data, [args[index]])
 
@@ -55,11 +55,11 @@ def _classify_ir(typing_context, source, index, target, target_index):  # type: 
     signature = types.UniTuple(types.uint64, 6)(source, types.uint64, target, types.uint64)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        pointer = builder.bitcast(_address(context, builder, signature, args, 0, 1), BYTES.as_pointer())
+        pointer = builder.bitcast(address(context, builder, signature, args, 0, 1), BYTES.as_pointer())
         block = builder.load(pointer, align=1)
         upper = _between(builder, block, ord("A"), 26)
         lowered = builder.or_(block, builder.select(upper, _splat(0x20), _splat(0)))
-        out = builder.bitcast(_address(context, builder, signature, args, 2, 3), BYTES.as_pointer())
+        out = builder.bitcast(address(context, builder, signature, args, 2, 3), BYTES.as_pointer())
         builder.store(lowered, out, align=1)
         digit = _between(builder, block, ord("0"), 10)
         word = builder.or_(_between(builder, lowered, ord("a"), 26), digit)
@@ -78,7 +78,7 @@ def _byte_mask_ir(typing_context, source, index, byte):  # type: ignore[no-untyp
     signature = types.uint64(source, types.uint64, types.uint8)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        pointer = builder.bitcast(_address(context, builder, signature, args, 0, 1), BYTES.as_pointer())
+        pointer = builder.bitcast(address(context, builder, signature, args, 0, 1), BYTES.as_pointer())
         block = builder.load(pointer, align=1)
         one = builder.insert_element(ir.Constant(BYTES, ir.Undefined), args[2], ir.Constant(ir.IntType(32), 0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), BLOCK), [0] * BLOCK)
@@ -95,7 +95,7 @@ def _pairs_mask_ir(typing_context, source, index, firsts, seconds):  # type: ign
     signature = types.uint64(source, types.uint64, types.uint64, types.uint64)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        pointer = _address(context, builder, signature, args, 0, 1)
+        pointer = address(context, builder, signature, args, 0, 1)
         after = builder.gep(pointer, [ir.Constant(I64, 1)])
         lowered = [
             builder.or_(builder.load(builder.bitcast(at, BYTES.as_pointer()), align=1), _splat(0x20))
@@ -121,7 +121,7 @@ def _load_ir(typing_context, source, index):  # type: ignore[no-untyped-def]
     signature = types.uint64(source, types.uint64)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        pointer = builder.bitcast(_address(context, builder, signature, args, 0, 1), I64.as_pointer())
+        pointer = builder.bitcast(address(context, builder, signature, args, 0, 1), I64.as_pointer())
         return builder.load(pointer, align=1)
 
     return signature, codegen
@@ -156,7 +156,7 @@ def _mask_of_space_ir(typing_context, source, index):  # type: ignore[no-untyped
     signature = types.uint64(source, types.uint64)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        pointer = builder.bitcast(_address(context, builder, signature, args, 0, 1), BYTES.as_pointer())
+        pointer = builder.bitcast(address(context, builder, signature, args, 0, 1), BYTES.as_pointer())
         block = builder.load(pointer, align=1)
         space = builder.or_(builder.icmp_unsigned("==", block, _splat(0x20)), _between(builder, block, 9, 5))
         return builder.bitcast(builder.or_(space, builder.icmp_unsigned("==", block, _splat(0))), I64)
@@ -166,7 +166,7 @@ def _mask_of_space_ir(typing_context, source, index):  # type: ignore[no-untyped
 
 def _first_bytes_of(context, builder, signature, args):  # type: ignore[no-untyped-def]
     kind = ir.VectorType(I8, KEY_BYTES)
-    block = builder.load(builder.bitcast(_address(context, builder, signature, args, 0, 1), kind.as_pointer()), align=1)
+    block = builder.load(builder.bitcast(address(context, builder, signature, args, 0, 1), kind.as_pointer()), align=1)
     nothing = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(nothing, builder.trunc(args[2], I8), ir.Constant(I32, 0))
     sizes = builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(I32, KEY_BYTES), [0] * KEY_BYTES))
@@ -192,7 +192,7 @@ def _has_key_ir(typing_context, source, index, size, keys, key_index):  # type: 
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         kept = _first_bytes_of(context, builder, signature, args)
-        key = builder.bitcast(_element(context, builder, signature, args, 3, 4), kept.type.as_pointer())
+        key = builder.bitcast(element(context, builder, signature, args, 3, 4), kept.type.as_pointer())
         differs = builder.icmp_unsigned("!=", kept, builder.load(key, align=1))
         return builder.icmp_unsigned("==", builder.bitcast(differs, I32), ir.Constant(I32, 0))
 
@@ -204,84 +204,11 @@ def _prefetch_ir(typing_context, source, index):  # type: ignore[no-untyped-def]
     signature = types.void(source, types.uint64)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        pointer = _element(context, builder, signature, args, 0, 1)
+        pointer = element(context, builder, signature, args, 0, 1)
         kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
         builder.call(function, [pointer, *(ir.Constant(I32, value) for value in (0, 3, 1))])  # read, keep, data
         return context.get_dummy_value()
-
-    return signature, codegen
-
-
-def _add_ir(lanes: int) -> Callable[..., None]:
-    """Returns the intrinsic that adds `lanes` float32 of `source`, wherever they lie, to those of `target`."""
-
-    @intrinsic
-    def add_ir(typing_context, target, target_index, source, index):  # type: ignore[no-untyped-def]
-        signature = types.void(target, types.uint64, source, types.uint64)
-
-        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            kind = ir.VectorType(ir.FloatType(), lanes).as_pointer()
-            out = builder.bitcast(_element(context, builder, signature, args, 0, 1), kind)
-            more = builder.bitcast(_element(context, builder, signature, args, 2, 3), kind)
-            total = builder.fadd(builder.load(out, align=1), builder.load(more, align=1))
-            builder.store(total, out, align=1)
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return add_ir
-
-
-_add_8_ir, _add_1_ir = _add_ir(LANES), _add_ir(1)
-
-
-@intrinsic
-def _add_8_of_rows_ir(typing_context, target, target_index, source, index, size, rows, first, end):  # type: ignore[no-untyped-def]
-    u64 = types.uint64
-    signature = types.void(target, u64, source, u64, u64, rows, u64, u64)
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        kind = ir.VectorType(ir.FloatType(), LANES)
-        out = builder.bitcast(_element(context, builder, signature, args, 0, 1), kind.as_pointer())
-        base = builder.bitcast(_element(context, builder, signature, args, 2, 3), I8.as_pointer())
-        numbers = context.make_array(signature.args[5])(context, builder, args[5]).data
-        total = cgutils.alloca_once_value(builder, builder.load(out, align=1))
-        with cgutils.for_range(builder, builder.sub(args[7], args[6])) as loop:
-            number = builder.load(builder.gep(numbers, [builder.add(args[6], loop.index)]))
-            row = builder.gep(base, [builder.mul(builder.zext(number, I64), args[4])])
-            more = builder.load(builder.bitcast(row, kind.as_pointer()), align=1)
-            builder.store(builder.fadd(builder.load(total), more), total)
-        builder.store(builder.load(total), out, align=1)
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
-def _dot_8_ir(typing_context, left, left_index, right, index):  # type: ignore[no-untyped-def]
-    signature = types.float32(left, types.uint64, right, types.uint64)
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        kind = ir.VectorType(ir.FloatType(), LANES)
-        both = [
-            builder.load(
-                builder.bitcast(_element(context, builder, signature, args, at, at + 1), kind.as_pointer()), align=1
-            )
-            for at in (0, 2)
-        ]
-        total = builder.fmul(*both)
-        lanes = LANES
-        while lanes > 1:
-            lanes //= 2
-            halves = [
-                builder.shuffle_vector(
-                    total, total, ir.Constant(ir.VectorType(I32, lanes), list(range(at, at + lanes)))
-                )
-                for at in (0, lanes)
-            ]
-            total = builder.fadd(*halves)
-        return builder.extract_element(total, ir.Constant(I32, 0))
 
     return signature, codegen
 
@@ -333,40 +260,6 @@ def _prefetch(source, index):  # type: ignore[no-untyped-def]
 
 
 @borrowing
-def _add_8(target, target_index, source, index):  # type: ignore[no-untyped-def]
-    """Adds the 8 float32 from element `index` of `source`, of float32 or bytes, to target[target_index ...]."""
-    target[target_index], target[target_index + np.uint64(7)]
-    source[index], source[index + np.uint64(32 // source.itemsize - 1)]
-    _add_8_ir(target, target_index, source, index)
-
-
-@borrowing
-def _add_1(target, target_index, source, index):  # type: ignore[no-untyped-def]
-    """Adds the float32 at element `index` of `source`, of float32 or bytes, to target[target_index]."""
-    target[target_index], source[index], source[index + np.uint64(4 // source.itemsize - 1)]
-    _add_1_ir(target, target_index, source, index)
-
-
-@borrowing
-def _add_8_of_rows(target, target_index, source, index, size, rows, first, end):  # type: ignore[no-untyped-def]
-    """Adds 8 float32 of each of the rows rows[first:end] of `source` (bytes) to target[target_index ...], in order.
-
-    Those of row r lie from byte index + r * size on.
-    """
-    target[target_index], target[target_index + np.uint64(7)]
-    for g in range(first, end):
-        source[index + np.uint64(rows[g]) * size], source[index + np.uint64(rows[g]) * size + np.uint64(31)]
-    _add_8_of_rows_ir(target, target_index, source, index, size, rows, first, end)  # type: ignore[call-arg]
-
-
-@borrowing
-def _dot_8(left, left_index, right, index):  # type: ignore[no-untyped-def]
-    """Returns the sum of products of 8 float32, by halves: products i and i + 4 first."""
-    left[left_index], left[left_index + np.uint64(7)], right[index], right[index + np.uint64(7)]
-    return _dot_8_ir(left, left_index, right, index)  # type: ignore[call-arg]
-
-
-@borrowing
 def _mask_of_pairs(source, index, firsts, seconds):  # type: ignore[no-untyped-def]
     """Returns uint64: bit i is set where source[index + i] and the byte after it are one of eight pairs.
 
@@ -409,10 +302,6 @@ first_bytes: Callable[[Bytes, np.uint64, np.uint64], tuple[np.uint64, ...]] = (
     _first_bytes if _JIT else plain.first_bytes
 )
 has_key: Callable[[Bytes, np.uint64, np.uint64, Floats, np.uint64], bool] = _has_key if _JIT else plain.has_key
-add_8: Callable[[Floats, np.uint64, Bytes | Floats, np.uint64], None] = _add_8 if _JIT else plain.add_8
-add_1: Callable[[Floats, np.uint64, Bytes | Floats, np.uint64], None] = _add_1 if _JIT else plain.add_1
-add_8_of_rows: Callable[..., None] = _add_8_of_rows if _JIT else plain.add_8_of_rows
-dot_8: Callable[[Floats, np.uint64, Floats, np.uint64], np.float32] = _dot_8 if _JIT else plain.dot_8
 prefetch: Callable[[Floats, np.uint64], None] = _prefetch if _JIT else plain.prefetch
 mask_of_pairs: Callable[[Bytes, np.uint64, np.uint64, np.uint64], np.uint64] = (
     _mask_of_pairs if _JIT else plain.mask_of_pairs

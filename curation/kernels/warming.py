@@ -23,7 +23,7 @@ from curation.kernels.families import are_related, groups_of_relatives, nearest_
 from curation.kernels.fasttext import Encoder, document_vectors, new_cache
 from curation.kernels.fasttext_dictionary import dictionary_entries, word_table
 from curation.kernels.fasttext_labels import Labels, best_labels, label_tree, sigmoid_table
-from curation.kernels.fasttext_rows import Rows, Settings
+from curation.kernels.fasttext_rows import Rows, Settings, write_products
 from curation.kernels.folding import folded_words
 from curation.kernels.gopher import quality_counts
 from curation.kernels.grams import bitmap_of, candidates, grams_of
@@ -111,6 +111,7 @@ def _warm_fasttext(values: Bytes, offsets_N1: Counts) -> None:
         weight_LD=np.zeros((2, 9), dtype=np.float32), loss=1, child_T2=label_tree([1, 1]), sigmoid_S=sigmoid_table()
     )
     best_labels(vector_ND, weights, count=2)
+    write_products(stored, weights.weight_LD, np.empty((4, 2), dtype=np.float32))
 
 
 def _warm_heuristics(values: Bytes, offsets_N1: Counts, found: WordArrays) -> None:

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 
 from curation.errors import ArtifactError
 from curation.kernels.fasttext import Cache, Encoder, document_vectors, empty_aligned, new_cache
-from curation.kernels.fasttext_dictionary import kept_buckets, word_table
+from curation.kernels.fasttext_dictionary import Entries, WordTable, kept_buckets, word_table
 from curation.kernels.fasttext_labels import HIERARCHICAL, Labels, best_labels, label_tree, sigmoid_table
-from curation.kernels.fasttext_rows import Rows, Settings
+from curation.kernels.fasttext_rows import Rows, Settings, write_products
 from curation.quality.fasttext_model import Data, Dense, FastTextModel, Matrix, Quantized, read_model
 from curation.text.words import text_buffers
 
 CACHE_BYTES = 8 << 20
 DECODED_BYTES = 16 << 20
 """Largest quantised input matrix that is kept dense: twice the decoded size fits a large processor's last cache."""
+MAX_FOLDED, PART_ROWS = 8, 4096
+"""Most labels whose weights are folded into the input matrix, and rows that are decoded together for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +81,12 @@ def read_classifier(data: Data, *, name: str) -> Classifier:
         ArtifactError: it is no supervised fastText model, is cut off or contradicts itself.
     """
     model = read_model(data, name=name)
-    try:
-        words = word_table(model.data, model.entries.start_E, model.entries.size_E)
-    except ValueError as error:
-        raise ArtifactError(f"{name}: dictionary: {error}; the file is damaged or no fastText model") from None
+    words = _words(model.data, model.entries, name=name)
     kept_B, matrix = _kept(model)
-    matrix = _decoded(matrix)
+    matrix, labels = _folded(_decoded(matrix), _labels(model))
     sub_dim, num_parts = (matrix.sub_dim, matrix.code_RQ.shape[1]) if isinstance(matrix, Quantized) else (0, 0)
     settings = Settings(
-        dim=np.uint64(model.dim),
+        dim=np.uint64(matrix.dim),
         sub_dim=np.uint64(sub_dim),
         num_parts=np.uint64(num_parts),
         num_words=np.uint64(model.num_words),
@@ -99,7 +98,19 @@ def read_classifier(data: Data, *, name: str) -> Classifier:
         word_ngrams=np.uint64(model.word_ngrams),
     )
     encoder = Encoder(settings=settings, words=words, kept_B=kept_B, rows=_rows(matrix))
-    return Classifier(names=model.labels, encoder=encoder, labels=_labels(model))
+    return Classifier(names=model.labels, encoder=encoder, labels=labels)
+
+
+def _words(data: NDArray[np.uint8], entries: Entries, *, name: str) -> WordTable:
+    """Returns the table of a model's words and labels, over a copy of the dictionary: the rest need not be kept."""
+    begin = int(entries.start_E[0])
+    end = int(entries.start_E[-1] + entries.size_E[-1])
+    kept = data[begin:end].copy()
+    kept.setflags(write=False)
+    try:
+        return word_table(kept, entries.start_E - np.uint64(begin), entries.size_E)
+    except ValueError as error:
+        raise ArtifactError(f"{name}: dictionary: {error}; the file is damaged or no fastText model") from None
 
 
 def _kept(model: FastTextModel) -> tuple[NDArray[np.uint64], Matrix]:
@@ -120,6 +131,36 @@ def _decoded(matrix: Matrix) -> Matrix:
     values = empty_aligned(4 * matrix.num_rows * matrix.dim)
     _decode(matrix, values.view(np.float32).reshape(-1, matrix.dim))
     return Dense(values=values, num_rows=matrix.num_rows, dim=matrix.dim)
+
+
+def _folded(matrix: Matrix, labels: Labels) -> tuple[Matrix, Labels]:
+    """Returns the matrix with each row's products with the few labels' weights in its place, and labels to match.
+
+    Every loss reads these products alone, and they are linear: the mean of rows' products is the product of the mean.
+    With two labels a word costs two sums and not `dim`, and rows are small enough for a cache.
+    """
+    num_labels, dim = labels.weight_LD.shape
+    num_bytes = 4 * matrix.num_rows * num_labels
+    is_small = isinstance(matrix, Dense) or num_bytes <= max(DECODED_BYTES, matrix.code_RQ.size)
+    if num_labels > MAX_FOLDED or 2 * num_labels > dim or not is_small:
+        return matrix, labels
+    values = empty_aligned(num_bytes)
+    product_RL = values.view(np.float32).reshape(-1, num_labels)
+    for first in range(0, matrix.num_rows, PART_ROWS):
+        write_products(_dense_rows(matrix, first), labels.weight_LD, product_RL[first : first + PART_ROWS])
+    folded = Dense(values=values, num_rows=matrix.num_rows, dim=num_labels)
+    return folded, labels._replace(weight_LD=np.eye(num_labels, dtype=np.float32))
+
+
+def _dense_rows(matrix: Matrix, first: int) -> NDArray[np.uint8]:
+    """Returns up to PART_ROWS rows of a matrix as bytes of float32."""
+    end = min(first + PART_ROWS, matrix.num_rows)
+    if isinstance(matrix, Dense):
+        return matrix.values[4 * matrix.dim * first : 4 * matrix.dim * end]
+    part = dataclasses.replace(matrix, code_RQ=matrix.code_RQ[first:end], norm_R=matrix.norm_R[first:end])
+    dense_RD = np.empty((end - first, matrix.dim), dtype=np.float32)
+    _decode(part, dense_RD)
+    return dense_RD.view(np.uint8).ravel()
 
 
 def _rows(matrix: Matrix) -> Rows:

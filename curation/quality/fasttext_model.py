@@ -9,7 +9,6 @@ Numbers are bounded, so that no later sum is infinite.
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,17 +93,6 @@ class FastTextModel:
     """A row per word, then a row per bucket."""
     output: Matrix
     """A row per label, or per inner node of the hierarchical loss."""
-
-
-def read_file(path: Path) -> memoryview:
-    """Returns a file's bytes, in memory for which NumPy asks for huge pages where it is large.
-
-    Rows lie all over a matrix: with 4 KiB pages a model of 800 MB took 1.2 times as long for the same texts.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    return np.fromfile(path, dtype=np.uint8).data
 
 
 def read_model(data: Data, *, name: str) -> FastTextModel:

@@ -7,20 +7,18 @@ see models/NOTICE); another one is named by path and digest.
 import functools
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
-from curation.errors import ArtifactError
 from curation.kernels.word_statistics import has_words
 from curation.quality.classifier import Classifier, read_classifier
 from curation.quality.columns import add_signals
-from curation.quality.fasttext_model import read_file
+from curation.quality.model_files import MODELS, verified_fasttext
 from curation.setting import key
 from curation.step import require, signal_field, with_columns, with_fields
 from curation.text.words import text_buffers
 
-PACKAGED_MODEL = Path(__file__).with_name("models") / "lid.176.ftz"
+PACKAGED_MODEL = MODELS / "lid.176.ftz"
 PACKAGED_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
 LABEL = "__label__"
 
@@ -81,13 +79,4 @@ def load_model(path: str | None, sha256: str | None) -> Classifier:
 
 def _content(path: str | None, sha256: str | None) -> memoryview:
     """Returns a model file whose digest was checked: what is checked is what is used."""
-    expected = sha256 or (PACKAGED_SHA256 if path is None else None)
-    try:
-        content = read_file(Path(path or PACKAGED_MODEL))
-    except OSError as error:
-        raise ArtifactError(f"{path or PACKAGED_MODEL}: expected a fastText model ({error.strerror})") from None
-    found = hashlib.sha256(content).hexdigest()
-    if expected and found != expected.lower():
-        name = path or PACKAGED_MODEL
-        raise ArtifactError(f"{name}: expected a model of sha256 {expected}, found {found}; correct path or digest")
-    return content
+    return verified_fasttext(path or PACKAGED_MODEL, sha256 or (PACKAGED_SHA256 if path is None else None))

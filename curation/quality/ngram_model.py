@@ -1,14 +1,13 @@
 """An n-gram model of words as flat arrays, and its file: an npz archive that is checked as it is read."""
 
-import io
 import json
-import zipfile
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curation.archive import ERRORS, read_archive, write_archive
 from curation.errors import ArtifactError
 from curation.kernels.ngrams import MAX_ORDER, Hashes, NgramTable, log_probabilities, ngram_table
 from curation.text.words import words_of
@@ -67,14 +66,7 @@ def scorer_of(model: NgramModel) -> Scorer:
 def write_model(model: NgramModel) -> bytes:
     """Returns the model as a file, the same bytes for the same model."""
     about = {"format": FORMAT, "order": model.order, "unknown": model.unknown, "cut_offs": list(model.cut_offs)}
-    file = io.BytesIO()
-    np.savez(
-        file,
-        about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
-        hash_G=model.hash_G,
-        value_G2=model.value_G2,
-    )
-    return file.getvalue()
+    return write_archive(about, {"hash_G": model.hash_G, "value_G2": model.value_G2})
 
 
 def read_model(content: bytes, *, name: str) -> NgramModel:
@@ -84,19 +76,18 @@ def read_model(content: bytes, *, name: str) -> NgramModel:
         ArtifactError: it is none, or its parts contradict each other.
     """
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            about = json.loads(file["about"].tobytes())
-            if about["format"] != FORMAT:
-                raise ValueError(f"format {about['format']!r}")
-            model = NgramModel(
-                order=int(about["order"]),
-                unknown=float(about["unknown"]),
-                cut_offs=tuple(map(float, about["cut_offs"])),
-                hash_G=file["hash_G"],
-                value_G2=file["value_G2"],
-            )
+        arrays = read_archive(content, names=("about", "hash_G", "value_G2"))
+        about = json.loads(arrays.pop("about").tobytes())
+        if about["format"] != FORMAT:
+            raise ValueError(f"format {about['format']!r}")
+        model = NgramModel(
+            order=int(about["order"]),
+            unknown=float(about["unknown"]),
+            cut_offs=tuple(map(float, about["cut_offs"])),
+            **arrays,
+        )
         _check(model)
-    except (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+    except ERRORS as error:
         raise ArtifactError(
             f"{name}: expected an n-gram model, found {type(error).__name__}: {error}; "
             "gristmill perplexity train makes one"

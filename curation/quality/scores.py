@@ -18,7 +18,8 @@ from curation.errors import ArtifactError
 from curation.quality.calibration import Calibration, read_calibration
 from curation.quality.classifier import Classifier, read_classifier
 from curation.quality.columns import add_signals
-from curation.quality.model_files import MODELS, verified_file
+from curation.quality.fasttext_model import Data
+from curation.quality.model_files import MODELS, verified_fasttext, verified_file
 from curation.setting import key
 from curation.step import require, signal_field, with_fields
 from curation.text.words import words_of
@@ -130,13 +131,13 @@ def load_scorer(step: ClassifierScore) -> Scorer:
     if step.model is None:
         sha256 = sha256 or PACKAGED_SHA256
         knots_path, knots_sha256 = knots_path or str(PACKAGED_CALIBRATION), knots_sha256 or PACKAGED_CALIBRATION_SHA256
-    content = verified_file(path, sha256, what="a fastText model")
+    content = verified_fasttext(path, sha256)
     knots = knots_path and verified_file(knots_path, knots_sha256, what="a calibration")
     calibration = read_calibration(knots, name=str(knots_path)) if knots else None
     return scorer_of(content, name=str(path), labels=dict(step.labels), calibration=calibration)
 
 
-def scorer_of(content: bytes, *, name: str, labels: dict[str, float], calibration: Calibration | None) -> Scorer:
+def scorer_of(content: Data, *, name: str, labels: dict[str, float], calibration: Calibration | None) -> Scorer:
     """Returns the scorer of a model file's content; see `ClassifierScore`.
 
     Raises:

@@ -26,8 +26,8 @@ import pyarrow as pa
 from records import arguments, circumstances, save, verdict
 
 from curation.quality.classifier import read_classifier
-from curation.quality.fasttext_model import read_file
 from curation.quality.language import PACKAGED_MODEL, Language
+from curation.quality.model_files import read_file
 
 ENGLISH = ("standardebooks", "medquad_qa", "nltk_inaugural_genesis_abc")
 MIX = ("udhr", "xquad_wiki", "tatoeba_laser", "fortunes")

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from curation.errors import InputError
 from curation.quality.calibration import read_calibration
-from curation.quality.model_files import verified_file
+from curation.quality.model_files import verified_fasttext, verified_file
 from curation.quality.scores import Scorer, scorer_of
 from pipelines.classifiers.examples import Examples, Floats, Mask, texts_of
 from pipelines.classifiers.measures import (
@@ -43,7 +43,7 @@ def read_scorer(model: Path, *, labels: dict[str, float], calibration: Path | No
     """
     knots = verified_file(calibration, None, what="a calibration") if calibration else None
     return scorer_of(
-        verified_file(model, None, what="a fastText model"),
+        verified_fasttext(model, None),
         name=str(model),
         labels=labels,
         calibration=read_calibration(knots, name=str(calibration)) if knots else None,

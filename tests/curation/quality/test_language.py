@@ -39,12 +39,16 @@ def test_the_packaged_model_has_its_digest():
 
 
 def test_a_model_of_another_digest_is_refused_before_it_is_loaded():
-    with pytest.raises(ArtifactError, match=r"expected a model of sha256 00, found 8f3472cf.*; correct path or digest"):
+    with pytest.raises(
+        ArtifactError, match=r"expected a fastText model of sha256 00, found 8f3472cf.*; correct path or digest"
+    ):
         Language(model=str(PACKAGED_MODEL), sha256="00")(pa.record_batch({"text": ["a"]}))
 
 
 def test_a_missing_model_is_named(tmp_path):
-    with pytest.raises(ArtifactError, match=r"none\.ftz: expected a fastText model \(No such file or directory\)"):
+    with pytest.raises(
+        ArtifactError, match=r"none\.ftz: expected a fastText model, found none \(No such file or directory\)"
+    ):
         model_digest(str(tmp_path / "none.ftz"), None)
 
 

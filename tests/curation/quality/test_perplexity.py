@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.archive import write_archive
 from curation.errors import ArtifactError, SchemaError
 from curation.kernels.ngrams import MAX_ORDER
 from curation.quality.ngram_model import MIN_ORDER, read_model, scorer_of, write_model
@@ -104,16 +105,24 @@ def of_huge_claim():
     return file.getvalue()
 
 
+def of_deep_json():
+    file = io.BytesIO()
+    np.savez(file, about=np.frombuffer(b"[" * 100_000, dtype=np.uint8), hash_G=MODEL.hash_G, value_G2=MODEL.value_G2)
+    return file.getvalue()
+
+
 MODEL = model_of(LONG, order=2)
 
 
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"", "EOFError: No data left in file"),
+        (b"", "BadZipFile: File is not a zip file"),
         (damaged()[:-40], "BadZipFile: File is not a zip file"),
-        (with_objects(), "ValueError: Object arrays cannot be loaded when allow_pickle=False"),
-        (of_huge_claim(), "MemoryError: Unable to allocate 8.00 PiB"),
+        (with_objects(), "ValueError: about of Python objects"),
+        (of_huge_claim(), "ValueError: hash_G of 0 bytes, where uint64 (1125899906842624,) has 9007199254740992"),
+        (write_archive({}, {"hash_G": MODEL.hash_G, "value_G2": MODEL.value_G2}), "KeyError: 'format'"),
+        (of_deep_json(), "RecursionError: maximum recursion depth exceeded"),
         (damaged(order=9), "ValueError: order 9"),
         (damaged(hash_G=MODEL.hash_G[::-1]), "ValueError: hashes that are none, zero or out of order"),
         (damaged(hash_G=MODEL.hash_G[:0], value_G2=MODEL.value_G2[:0]), "ValueError: hashes that are none, zero or"),

@@ -11,7 +11,7 @@ from curation.errors import ArtifactError
 from curation.quality.calibration import Calibration
 from curation.quality.classifier import read_classifier
 from curation.quality.ensembles import Ensemble
-from curation.quality.model_files import verified_file
+from curation.quality.model_files import verified_fasttext
 from curation.quality.scores import (
     PACKAGED_CALIBRATION,
     PACKAGED_CALIBRATION_SHA256,
@@ -112,7 +112,7 @@ def test_buckets_need_a_calibration_that_has_edges(model):
 
 def test_a_model_file_that_is_missing_or_other_than_its_digest_is_told(tmp_path):
     with pytest.raises(ArtifactError) as caught:
-        verified_file(tmp_path / "none.ftz", None, what="a fastText model")
+        verified_fasttext(tmp_path / "none.ftz", None)
     assert (
         str(caught.value)
         == f"{tmp_path / 'none.ftz'}: expected a fastText model, found none (No such file or directory)"
@@ -121,7 +121,7 @@ def test_a_model_file_that_is_missing_or_other_than_its_digest_is_told(tmp_path)
     path.write_bytes(b"a")
     found = hashlib.sha256(b"a").hexdigest()
     with pytest.raises(ArtifactError) as caught:
-        verified_file(path, "0" * 64, what="a fastText model")
+        verified_fasttext(path, "0" * 64)
     assert str(caught.value) == (
         f"{path}: expected a fastText model of sha256 {'0' * 64}, found {found}; correct path or digest"
     )

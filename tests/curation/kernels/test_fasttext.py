@@ -15,7 +15,7 @@ from curation.kernels.fasttext_dictionary import (
     word_table,
 )
 from curation.kernels.fasttext_labels import Labels, best_labels, label_tree, sigmoid_table
-from curation.kernels.fasttext_rows import Rows, Settings
+from curation.kernels.fasttext_rows import Rows, Settings, write_products
 from tests.oracles import fasttext as oracle
 
 WORDS = ["</s>", "the", "Wort", "слово", "__label__word", "漢字", "😀x", "a", "é"]
@@ -201,6 +201,15 @@ def test_bytes_that_are_no_utf8_have_vectors_that_do_not_depend_on_what_lies_bes
             alone = np.frombuffer(text, dtype=np.uint8), np.array([0, len(text)], dtype=np.int64)
             alone[1].setflags(write=False)
             assert np.array_equal(document_vectors(*alone, encoder, new_cache(encoder, num_bytes=1))[0][0], vector_D)
+
+
+@given(st.integers(1, 40), st.integers(1, 4), st.integers(0, 9))
+def test_products_of_rows_with_weights_are_those_of_the_definition(dim, num_labels, seed):
+    rows, matrix = drawn_rows(np.random.default_rng(seed), 5, dim, 0)
+    weight_LD = np.random.default_rng(seed + 1).normal(size=(num_labels, dim)).astype(np.float32)
+    product_RL = np.empty((5, num_labels), dtype=np.float32)
+    write_products(rows.stored, weight_LD, product_RL)
+    np.testing.assert_allclose(product_RL, matrix @ weight_LD.T.astype(np.float64), atol=1e-4)
 
 
 SCORES = st.lists(st.floats(-12, 12, width=32), min_size=1, max_size=9)

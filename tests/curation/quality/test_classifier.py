@@ -130,6 +130,17 @@ def test_a_thread_that_changes_models_does_not_use_vectors_of_the_other(tmp_path
             assert np.array_equal(found[1], score_NK)
 
 
+@pytest.mark.parametrize(("dim", "is_folded"), [(10, True), (9, False)])
+def test_few_labels_are_folded_into_the_rows_and_then_the_file_is_not_kept(dim, is_folded, tmp_path):
+    data = train(tmp_path, dim=dim)
+    classifier = read_classifier(data, name="model.bin")
+    encoder = classifier.encoder
+    assert int(encoder.settings.dim) == classifier.labels.weight_LD.shape[1] == (5 if is_folded else dim)
+    file = np.frombuffer(data, dtype=np.uint8)
+    assert np.shares_memory(encoder.rows.stored, file) is not is_folded
+    assert not np.shares_memory(encoder.words.data, file)
+
+
 def documents_of(corpora):
     """Yields (file's name, its rows) of every corpus of documents."""
     for folder in ("text", "quality", "benchmarks"):

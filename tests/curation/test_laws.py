@@ -26,7 +26,7 @@ from curation.quality.embeddings import EmbeddingScore
 from curation.quality.ensembles import Ensemble
 from curation.quality.gates import Gate, Rule, When
 from curation.quality.perplexity import ModelOfLanguage, Perplexity
-from curation.schema import DOCUMENT, READ
+from curation.schema import DOCUMENT, PII_SPAN, READ
 from curation.step import Plan, Step, configuration_of
 from curation.synthesis.children import Generator
 from tests.evaluation_sets import index_file
@@ -106,6 +106,18 @@ def language_batch(texts):
     return document_batch(texts).append_column("signal.language", pa.array(languages, pa.string()))
 
 
+def child_batch(texts):
+    """Every other document was written by a model, from the text before it; the spans are of the first bytes."""
+    batch = language_batch(texts)
+    models = pa.array(["m" if row % 2 else None for row in range(len(texts))], pa.string())
+    batch = batch.set_column(batch.schema.get_field_index("model"), "model", models)
+    parents = [texts[row - 1] if len(text) % 3 else None for row, text in enumerate(texts)]
+    spans = [[{"kind": "email", "start": 0, "end": len(text[:1].encode())}] for text in texts]
+    batch = batch.append_column("parent_text", pa.array(parents, pa.string()))
+    batch = batch.append_column("signal.parent_language", batch["signal.language"])
+    return batch.append_column(pa.field("pii", pa.list_(PII_SPAN), nullable=False), pa.array(spans, pa.list_(PII_SPAN)))
+
+
 def signal_batch(texts):
     batch = document_batch(texts)
     languages = [("en", "th", None)[len(t) % 3] for t in texts]
@@ -173,6 +185,9 @@ def example_of(kind):
         "Toxicity": signal_batch,
         "Perplexity": signal_batch,
         "MinedTasks": language_batch,
+        **dict.fromkeys(("KeptFacts", "KeptNegations", "Residue", "ParentOverlap"), child_batch),
+        **dict.fromkeys(("LanguageKept", "InventedPersonalData"), child_batch),
+        "ParentLanguage": lambda texts: child_batch(texts).drop_columns(["signal.parent_language"]),
     }
     given = {"models": ngram_models()} if kind is Perplexity else {}
     return kind(**given), batches.get(kind.__name__, document_batch)

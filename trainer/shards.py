@@ -43,6 +43,24 @@ class Piece:
     continued: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedRows:
+    """Rows [start, stop) of a row group: `tokens_R` has an item of raw bytes for each, read as `dtype`."""
+
+    start: int
+    stop: int
+    tokens_R: NDArray[np.void]
+    dtype: np.dtype[np.unsignedinteger]
+
+    def copied(self, start: int, stop: int) -> NDArray[np.unsignedinteger]:
+        """Returns a copy of rows [start, stop) of these, at least one, as (R, T + 1) token ids."""
+        rows = self.tokens_R[start - self.start : stop - self.start].copy().view(self.dtype)
+        return rows.reshape(stop - start, -1)
+
+
+NO_ROWS = MappedRows(start=0, stop=0, tokens_R=np.zeros(0, "V1"), dtype=np.dtype(np.uint8))
+
+
 class Shards:
     """An opened export; `manifest` says what is in it. Safe to share between threads that only read."""
 
@@ -51,6 +69,7 @@ class Shards:
         self.manifest = manifest
         self._files = [OpenFile(root, file, manifest) for file in manifest.files]
         self._file_starts = [file.row_start for file in manifest.files]
+        self._last_group = NO_ROWS
 
     def __len__(self) -> int:
         return self.manifest.rows
@@ -68,10 +87,20 @@ class Shards:
             VerifyError: a file is not what the manifest says.
         """
         self._check_range(start, stop)
+        if start < stop and (group := self._group_of(start)).stop >= stop:
+            return group.copied(start, stop)
         out = np.empty((stop - start, self.manifest.sequence_length + 1), dtype=self.manifest.dtype)
         for file, low, high in self.spans(start, stop):
             file.copy_rows(low, high, out[low - start : high - start])
         return out
+
+    def _group_of(self, row: int) -> MappedRows:
+        """Returns the row group that holds `row`; rows are mostly asked for in order, so the last one is kept."""
+        last = self._last_group
+        if not last.start <= row < last.stop:
+            ((file, _, _),) = self.spans(row, row + 1)
+            last = self._last_group = file.group_at(row)
+        return last
 
     def gather(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
         """Returns a copy of any rows, in the order given, as (R, T + 1) token ids; raises as `tokens`."""
@@ -290,6 +319,20 @@ class OpenFile:
             ]
         if sys.byteorder == "big":
             out.byteswap(inplace=True)
+
+    def group_at(self, row: int) -> MappedRows:
+        """Returns the row group that holds `row` of this file, as it lies in the map; no rows where there is none."""
+        ((number, _, _),) = self.groups(row, row + 1)
+        group = self.file.row_groups[number]
+        if self.token_map is None or sys.byteorder == "big":
+            return NO_ROWS
+        rows = np.ndarray((group.rows,), f"V{self._width}", self.token_map, group.tokens_offset)
+        return MappedRows(
+            start=group.row_start,
+            stop=group.row_start + group.rows,
+            tokens_R=rows,
+            dtype=np.dtype(self._manifest.dtype),
+        )
 
     def gathered(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
         """Returns rows of this file as (R, T + 1), in the order given: one copy by NumPy where there is a map."""

@@ -90,6 +90,11 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Service": {
         "serve": Entry(module="serve", does="Run jobs from a queue, over HTTP.", example="serve --root data"),
+        "schedule": Entry(
+            module="schedule",
+            does="Run a job by the clock, or when files appear.",
+            example="schedule add nightly job.yaml --cron '0 3 * * *'",
+        ),
         "token": Entry(module="token", does="Say who may ask the service.", example="token add airflow --scope run"),
     },
     "People": {

@@ -1,5 +1,6 @@
 """`gristmill serve`: a queue of jobs behind HTTP, in one process."""
 
+import os
 from pathlib import Path
 
 import click
@@ -16,6 +17,14 @@ data_option = click.option(
 )
 database_option = click.option("--database", metavar="URL", help="Default: SQLite in the folder of --data.")
 
+roots_option = click.option(
+    "--root",
+    "roots",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    multiple=True,
+    help="Folder that specs may name files in; may be given again. Default: the working directory.",
+)
+
 
 @click.command()
 @data_option
@@ -23,15 +32,16 @@ database_option = click.option("--database", metavar="URL", help="Default: SQLit
 @click.option(
     "--runs", type=click.Path(path_type=Path, file_okay=False), help="Where runs are written. Default: ./runs."
 )
-@click.option(
-    "--root",
-    "roots",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    multiple=True,
-    help="Folder that specs may name files in; may be given again. Default: the working directory.",
-)
+@roots_option
 @click.option("--cores", type=click.IntRange(min=1), help="Cores for runs. Default: those of this process.")
 @click.option("--memory-gib", type=click.FloatRange(min=0.1), help="Memory for runs. Default: 4/5 of the machine's.")
+@click.option(
+    "--restarts",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="How often a run whose process was killed is started again.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another address than loopback needs API tokens.")
 @click.option("--name", "names", multiple=True, metavar="HOST", help="A further name that others reach it by.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8400, show_default=True)
@@ -43,6 +53,7 @@ def serve(
     roots: tuple[Path, ...],
     cores: int | None,
     memory_gib: float | None,
+    restarts: int,
     host: str,
     names: tuple[str, ...],
     port: int,
@@ -55,6 +66,7 @@ def serve(
     """
     import uvicorn  # noqa: PLC0415 - an extra
 
+    from pipelines.inputs.confinement import environment_of  # noqa: PLC0415
     from pipelines.service.app import create_app  # noqa: PLC0415
     from pipelines.service.logs import log_as_json  # noqa: PLC0415
     from pipelines.service.service import open_service  # noqa: PLC0415
@@ -70,8 +82,10 @@ def serve(
         host=host,
         port=port,
         names=names,
+        restarts=restarts,
     )
     log_as_json()
+    os.environ.update(environment_of(settings.allowed))  # what a trigger looks at is confined like its jobs
     service = open_service(settings)
     open_to = "API tokens are asked for" if service.tokens.any() else "no users: whoever is on this machine may do all"
     say(f"http://{settings.host}:{settings.port}  ({open_to})")

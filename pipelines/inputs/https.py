@@ -4,13 +4,15 @@ A file is needed whole anyway (its digest), and Parquet must seek; ranges would 
 to https again.
 """
 
+import http.client
 import tempfile
 import urllib.error
 import urllib.request
 from http.client import HTTPMessage
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from curation.errors import InputError
+from pipelines.inputs import confinement
 from pipelines.inputs.urls import strip_credentials
 
 TIMEOUT_SECONDS = 60
@@ -27,8 +29,20 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
+class _PublicConnection(http.client.HTTPSConnection):
+    def __init__(self, host: str, **settings: Any) -> None:
+        super().__init__(host, **settings)
+        self._create_connection = confinement.connect  # where http.client opens its socket; redirects come here too
+
+
+class _PublicHttps(urllib.request.HTTPSHandler):
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_PublicConnection, req)
+
+
 def _request(url: str, method: str) -> BinaryIO:
-    opener = urllib.request.build_opener(_OnlyHttps)
+    confined = (_PublicHttps, urllib.request.ProxyHandler({})) if confinement.public_only() else ()
+    opener = urllib.request.build_opener(_OnlyHttps, *confined)
     request = urllib.request.Request(url, method=method, headers={"User-Agent": "gristmill"})  # noqa: S310 - https only
     try:
         return cast("BinaryIO", opener.open(request, timeout=TIMEOUT_SECONDS))

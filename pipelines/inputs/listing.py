@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 
 from curation.errors import InputError
+from pipelines.inputs.confinement import is_allowed
 from pipelines.inputs.files import InputFile
 from pipelines.inputs.https import head_of
 from pipelines.inputs.locations import local_path, remote, scheme_of
@@ -123,6 +124,8 @@ def _named(path: str) -> InputFile:
 
 def _regular(path: str) -> InputFile:
     """Returns the file at `path`, with a problem where it is no regular file."""
+    if not is_allowed(path):
+        return _file(path, 0, "permission_denied", "a link out of the allowed folders")
     try:
         found = os.stat(path)
     except PermissionError:
@@ -144,6 +147,8 @@ def _enter(
     folder: str, above: tuple[tuple[int, int], ...]
 ) -> tuple[list[str], tuple[tuple[int, int], ...]] | InputFile:
     """Returns the names in a folder and the identities of it and the folders above, or why it cannot be entered."""
+    if not is_allowed(folder):
+        return _file(folder, 0, "permission_denied", "a link out of the allowed folders")
     try:
         found = os.stat(folder)
         if (found.st_dev, found.st_ino) in above:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import xxhash
 
 from curation.errors import InputError
+from pipelines.inputs.confinement import check_opened
 from pipelines.inputs.files import InputFile
 from pipelines.inputs.https import download
 from pipelines.inputs.listing import list_files
@@ -145,6 +146,11 @@ def _open_local(path: str) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(f"expected a regular file: {path!r}")
+    try:
+        check_opened(descriptor, path)
+    except InputError:
+        os.close(descriptor)
+        raise
     return cast("BinaryIO", os.fdopen(descriptor, "rb", buffering=0))
 
 

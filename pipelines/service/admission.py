@@ -4,6 +4,7 @@ A path must lie in an allowed folder, symbolic links resolved; the same is asked
 it (`pipelines.inputs.confinement`). Beam options are refused: some of them are commands to execute.
 """
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from pipelines.spec_file import parse_spec
 from pipelines.spec_paths import paths_in
 
 NAME = "spec.yaml"
+NEW_FILES = "{new_files}"
+"""In a schedule's setting: the files that its trigger found, so that a job reads those alone."""
 LOCAL_RUNNER = RunnerSpec().name
 _PLACE = re.compile(r"^[^:\s]+:(\d+):(\d+): (?:([\w.\[\]-]+): )?")
 WORKER_BYTES = 512 << 20
@@ -41,7 +44,14 @@ class Place:
     path: str | None
 
 
-def admit(content: str, *, folder: str | None, settings: tuple[str, ...], service: ServiceSettings) -> Admitted:
+def admit(
+    content: str,
+    *,
+    folder: str | None,
+    settings: tuple[str, ...],
+    service: ServiceSettings,
+    location: str | None = None,
+) -> Admitted:
     """Returns the job of a spec that somebody sent, after checking that it may run here.
 
     Args:
@@ -49,19 +59,22 @@ def admit(content: str, *, folder: str | None, settings: tuple[str, ...], servic
         folder: where relative paths start; None: the first allowed folder.
         settings: `key=value` each.
         service: says which folders are allowed.
+        location: one more that must be allowed: a path, pattern or URL beside the spec.
 
     Raises:
         SpecError: it is wrong, or asks for what only the command line may.
         InputError: it names a file outside the allowed folders.
     """
     base = allowed_folder(folder, service)
+    if location is not None:
+        settings = tuple(setting.replace(NEW_FILES, json.dumps([location])) for setting in settings)
     spec = parse_spec(content.encode("utf-8", "surrogatepass"), name=NAME, settings=settings, folder=None)
     if spec.runner.options or spec.runner.name != LOCAL_RUNNER:
         raise SpecError(
             f"runner: expected {LOCAL_RUNNER} without options in a spec that was sent, found "
             f"{spec.runner.name} with {len(spec.runner.options)} options; use gristmill run for them"
         )
-    for name in paths_in(spec):
+    for name in [*paths_in(spec), *([location] if location is not None else [])]:
         check_location(name, base=base, service=service)
     parse_spec(content.encode("utf-8", "surrogatepass"), name=NAME, settings=settings, folder=base)
     return Admitted(spec=spec, folder=base)
@@ -112,6 +125,22 @@ def place_of(message: str) -> Place:
     if match is None:
         return Place(line=None, column=None, path=None)
     return Place(line=int(match.group(1)), column=int(match.group(2)), path=match.group(3))
+
+
+def sized(spec: JobSpec, cores: int | None, memory_bytes: int | None, *, service: ServiceSettings) -> tuple[int, int]:
+    """Returns the cores and bytes that a job waits for, defaults worked out.
+
+    Raises:
+        SpecError: more than the service has.
+    """
+    cores = cores or service.cores
+    memory = memory_bytes or min(needed_memory(spec, cores=cores), service.memory_bytes)
+    if cores > service.cores or memory > service.memory_bytes:
+        raise SpecError(
+            f"expected at most {service.cores} cores and {service.memory_bytes} bytes of memory, "
+            f"found {cores} and {memory}; gristmill serve --cores and --memory-gib say how much there is"
+        )
+    return cores, memory
 
 
 def needed_memory(spec: JobSpec, *, cores: int) -> int:

@@ -35,6 +35,40 @@ class Submission(SpecBody):
     memory_bytes: int | None = Field(None, ge=1, le=2**50, description="memory to wait for; default: by the spec")
 
 
+class NewSchedule(SpecBody):
+    """A schedule to add."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+    trigger: Literal["cron", "interval", "files"]
+    expression: Text = Field(description="a cron line; seconds; or a path, pattern or URL")
+    time_zone: Annotated[str, StringConstraints(max_length=64, pattern=r"^[\w+/-]+$")] = "UTC"
+    missed: Literal["once", "skip"] = Field("once", description="times while no service ran: one job, or none")
+    grace_seconds: int = Field(60, ge=0, le=86400, description="skip: how late it may be")
+    cores: int | None = Field(None, ge=1, le=4096)
+    memory_bytes: int | None = Field(None, ge=1, le=2**50)
+
+    @property
+    def files_location(self) -> str | None:
+        """Where the trigger looks for files."""
+        return self.expression if self.trigger == "files" else None
+
+
+class Schedule(BaseModel):
+    """A schedule, and what came of the last time."""
+
+    id: str
+    name: str
+    trigger: Literal["cron", "interval", "files"]
+    expression: str
+    time_zone: str
+    missed: Literal["once", "skip"]
+    grace_seconds: int
+    due: datetime.datetime | None
+    last: datetime.datetime | None
+    last_job: str | None
+    last_outcome: str | None
+
+
 class Problem(BaseModel):
     """What is wrong with a spec, and where."""
 
@@ -98,7 +132,7 @@ class Job(BaseModel):
     id: str
     name: str
     state: Literal["queued", "running", "done", "failed", "cancelled"]
-    action: Literal["run", "resume"]
+    action: Literal["run", "resume", "plan"]
     is_stopping: bool
     attempt: int
     run: str
@@ -186,3 +220,9 @@ def audit_of(row: tables.AuditEntry) -> AuditEntry:
     """Returns an entry of the audit log as the API shows it."""
     at = datetime.datetime.fromtimestamp(row.at_ms / 1000, tz=datetime.UTC)
     return AuditEntry(id=row.id, at=at, who=row.who, what=row.what, status=row.status)
+
+
+def schedule_of(row: tables.Schedule) -> Schedule:
+    """Returns a schedule as the API shows it."""
+    values = {name: getattr(row, name) for name in Schedule.model_fields if hasattr(row, name)}
+    return Schedule.model_validate({**values, "due": time_of(row.next_ms), "last": time_of(row.last_ms)})

@@ -17,6 +17,7 @@ from pipelines.service.guard import Guard
 from pipelines.service.job_routes import router as job_routes
 from pipelines.service.run_queries import TooSlow
 from pipelines.service.run_routes import router as run_routes
+from pipelines.service.schedule_routes import router as schedule_routes
 from pipelines.service.service import Service
 
 __all__ = ["create_app", "service_of"]
@@ -52,7 +53,7 @@ def create_app(service: Service, *, routers: Sequence[APIRouter] = ()) -> FastAP
         openapi_url="/api/openapi.json",
     )
     app.state.service = service
-    for router in (admin_routes, job_routes, run_routes, *routers):
+    for router in (admin_routes, job_routes, run_routes, schedule_routes, *routers):
         app.include_router(router)
     for kind, status in STATUS:
         app.add_exception_handler(kind, _answered(status))

@@ -16,9 +16,10 @@ from typing import Any, cast
 from pipelines.command.main import explained
 from pipelines.command.speaking import say
 from pipelines.progress import LineProgress
-from pipelines.service.processes import ORDER, PROCESS, PROGRESS, SPEC, Order, read_json, write_file
+from pipelines.service.processes import ORDER, PLAN, PROCESS, PROGRESS, SPEC, Order, read_json, write_file
 
 PROGRESS_SECONDS = 0.5
+PLAN_SAMPLE_BYTES = 32 << 20
 
 
 @dataclass(slots=True)
@@ -87,6 +88,12 @@ def _carry_out(order: Order, folder: Path) -> None:
     base = Path(order.folder)
     settings = tuple(order.settings)
     spec = parse_spec((folder / SPEC).read_bytes(), name=SPEC, settings=settings, folder=base)
+    if order.action == "plan":
+        from pipelines.planning import forecast  # noqa: PLC0415
+
+        facts = forecast(spec, root=base, sample_bytes=PLAN_SAMPLE_BYTES).facts()
+        write_file(folder / PLAN, json.dumps(facts).encode())
+        return
     workers = spec.runner.workers or order.cores
     run_job(
         replace(spec, runner=replace(spec.runner, workers=workers)),

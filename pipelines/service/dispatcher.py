@@ -10,11 +10,11 @@ import os
 import platform
 import subprocess
 import sys
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.inputs.confinement import environment_of
 from pipelines.service import processes
 from pipelines.service.jobs import Jobs
 from pipelines.service.settings import ServiceSettings
@@ -32,23 +32,10 @@ class Dispatcher:
     settings: ServiceSettings
     jobs: Jobs
     command: Sequence[str] = ATTEMPT
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     owner: str = field(default_factory=lambda: process_name(os.getpid()))
     last_tick_ms: int = 0
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        """Ticks until `stop`; an error is logged and the next tick tries again."""
-        while not self._stop.wait(self.settings.tick_seconds):
-            try:
-                self.tick()
-            except Exception:  # a full disk or a lost database must not end the service
-                LOG.exception("tick failed")
-
-    def stop(self) -> None:
-        """Ends `run`; the jobs' processes go on."""
-        self._stop.set()
 
     def tick(self) -> None:
         """Looks after every job once."""
@@ -135,7 +122,7 @@ class Dispatcher:
                 attempt=attempt,
                 folder=self.folder(job),
                 command=self.command,
-                environment=self.environment,
+                environment=self.environment | environment_of(self.settings.allowed),
                 is_wanted=lambda: self.jobs.is_attempt(job.id, attempt, owner=self.owner),
             )
         except processes.AlreadyRunning:  # one of an earlier attempt: it is watched as this one

@@ -2,15 +2,16 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 
-from curation.errors import GristmillError, SpecError
+from curation.errors import GristmillError
 from pipelines.service import answers, joblogs, processes
 from pipelines.service.access import reads, runs
-from pipelines.service.admission import admit, needed_memory, place_of
+from pipelines.service.admission import admit, place_of, sized
 from pipelines.service.asked import Asked, Conflict, NamedJob
 from pipelines.service.jobs import MAX_PAGE, NewJob
-from pipelines.service.tables import State
+from pipelines.service.service import Service
+from pipelines.service.tables import Action, State
 
 router = APIRouter(
     prefix="/api",
@@ -26,30 +27,51 @@ def submit(
     body: answers.Submission, service: Asked, request: Request, response: Response, request_key: RequestKey = None
 ) -> answers.Job:
     """Queues a job. The same `Idempotency-Key` again gives the job that the first request made."""
-    settings = service.settings
-    admitted = admit(body.spec, folder=body.folder, settings=tuple(body.settings), service=settings)
-    cores = body.cores or settings.cores
-    memory = body.memory_bytes or min(needed_memory(admitted.spec, cores=cores), settings.memory_bytes)
-    if cores > settings.cores or memory > settings.memory_bytes:
-        raise SpecError(
-            f"expected at most {settings.cores} cores and {settings.memory_bytes} bytes of memory, "
-            f"found {cores} and {memory}; gristmill serve --cores and --memory-gib say how much there is"
-        )
-    job = service.jobs.submit(
-        NewJob(
-            name=admitted.spec.job,
-            spec=body.spec,
-            folder=admitted.folder,
-            settings=tuple(body.settings),
-            sample_documents=body.sample_documents,
-            cores=cores,
-            memory_bytes=memory,
-            submitter=request.state.principal.name,
-            request_key=request_key,
-        )
-    )
+    job = service.jobs.submit(_new_job(body, service, request, request_key=request_key))
     response.headers["Location"] = f"/api/jobs/{job.id}"
     return answers.job_of(job)
+
+
+@router.post("/plans", status_code=201, dependencies=[runs])
+def plan(body: answers.Submission, service: Asked, request: Request, response: Response) -> answers.Job:
+    """Queues a forecast of what a job would do and take: a job of its own, which ends with a plan."""
+    job = service.jobs.submit(_new_job(body, service, request, action="plan"))
+    response.headers["Location"] = f"/api/jobs/{job.id}"
+    return answers.job_of(job)
+
+
+def _new_job(
+    body: answers.Submission,
+    service: Service,
+    request: Request,
+    *,
+    action: Action = "run",
+    request_key: str | None = None,
+) -> NewJob:
+    settings = tuple(body.settings)
+    admitted = admit(body.spec, folder=body.folder, settings=settings, service=service.settings)
+    cores, memory = sized(admitted.spec, body.cores, body.memory_bytes, service=service.settings)
+    return NewJob(
+        name=admitted.spec.job,
+        spec=body.spec,
+        folder=admitted.folder,
+        settings=settings,
+        sample_documents=body.sample_documents,
+        cores=cores,
+        memory_bytes=memory,
+        action=action,
+        submitter=request.state.principal.name,
+        request_key=request_key,
+    )
+
+
+@router.get("/jobs/{job_id}/plan")
+def planned(named: NamedJob, service: Asked) -> dict[str, object]:
+    """Returns the forecast that a job of `POST /api/plans` made."""
+    found = processes.read_json(service.dispatcher.folder(named) / processes.PLAN)
+    if not found:
+        raise HTTPException(404, f"job {named.id}: expected a forecast, found none; it is {named.state}")
+    return found
 
 
 @router.post("/validate")

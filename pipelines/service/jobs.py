@@ -31,6 +31,7 @@ class NewJob:
     sample_documents: int | None = None
     cores: int
     memory_bytes: int
+    action: Action = "run"
     submitter: str = "local"
     schedule_id: str | None = None
     request_key: str | None = None
@@ -72,7 +73,7 @@ class Jobs:
             id=identity,
             name=new.name,
             state="queued",
-            action="run",
+            action=new.action,
             spec=new.spec,
             folder=str(new.folder),
             run=str(self.runs / f"{new.name}-{identity[-10:]}"),
@@ -141,6 +142,9 @@ class Jobs:
         `run` goes on with a failed or cancelled job, `resume` decides a done one anew with people's answers.
         """
         states = ("done",) if action == "resume" else ("failed", "cancelled")
+        planned = self.get(job_id)
+        if planned is not None and planned.action == "plan":
+            action, states = "plan", ("failed", "cancelled")
         fresh = {"finished_ms": None, "exit_code": None, "error": None, "cancel_ms": None, "deaths": 0}
         now = self.now_ms()
         return self._change(job_id, Job.state.in_(states), state="queued", queued_ms=now, action=action, **fresh)

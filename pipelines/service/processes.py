@@ -20,14 +20,8 @@ from pathlib import Path
 
 from pipelines.service.tables import Job
 
-LOCK, ORDER, PROCESS, PROGRESS, LOG, SPEC = (
-    "lock",
-    "order.json",
-    "process.json",
-    "progress.json",
-    "log.txt",
-    "spec.yaml",
-)
+LOCK, ORDER, PROCESS, PROGRESS = "lock", "order.json", "process.json", "progress.json"
+LOG, SPEC, PLAN = "log.txt", "spec.yaml", "plan.json"
 MARK = "GRISTMILL_JOB_FOLDER"
 """Environment variable that every process of a job has."""
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 100, 0.01  # another service may look at the lock at the same moment

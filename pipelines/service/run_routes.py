@@ -103,7 +103,8 @@ def export_files(folder: ExportFolder) -> list[exports.ExportFile]:
     return exports.files_of(folder)
 
 
-@router.api_route("/exports/{export}/files/{path:path}", methods=["GET", "HEAD"], response_class=FileResponse)
+@router.get("/exports/{export}/files/{path:path}", response_class=FileResponse)
+@router.head("/exports/{export}/files/{path:path}", include_in_schema=False)
 def export_file(folder: ExportFolder, path: str, request: Request) -> Response:
     """Sends a file of an export, or ranges of it; its ETag is its sha256."""
     found = next((file for file in exports.files_of(folder) if file.path == path), None)

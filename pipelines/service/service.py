@@ -1,8 +1,9 @@
 """One service: its settings, its database, and what it does beside answering requests."""
 
+import logging
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,10 +13,13 @@ from pipelines.service.database import open_database
 from pipelines.service.dispatcher import Dispatcher
 from pipelines.service.jobs import Jobs
 from pipelines.service.processes import write_file
+from pipelines.service.schedules import Schedules
 from pipelines.service.settings import ServiceSettings
 from pipelines.service.tokens import Sessions, Tokens
 
+LOG = logging.getLogger("gristmill.service")
 KEY = "session.key"
+SCHEDULES_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +32,31 @@ class Service:
     sessions: Sessions
     audit: Audit
     dispatcher: Dispatcher
+    schedules: Schedules
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Runs the queue beside the block."""
-        thread = threading.Thread(target=self.dispatcher.run, name="dispatcher", daemon=True)
-        thread.start()
+        """Looks after the queue and the schedules beside the block; jobs that run go on after it."""
+        stop = threading.Event()
+        every = ((self.dispatcher.tick, self.settings.tick_seconds), (self.schedules.tick, SCHEDULES_SECONDS))
+        threads = [threading.Thread(target=_again, args=(tick, seconds, stop), daemon=True) for tick, seconds in every]
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
-            self.dispatcher.stop()
-            thread.join()
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+
+def _again(tick: Callable[[], None], seconds: float, stop: threading.Event) -> None:
+    """Ticks until it is stopped; an error is logged, and the next tick tries again."""
+    while not stop.wait(seconds):
+        try:
+            tick()
+        except Exception:  # a full disk or a lost database must not end the service
+            LOG.exception("tick failed")
 
 
 def open_service(settings: ServiceSettings) -> Service:
@@ -64,6 +82,7 @@ def open_service(settings: ServiceSettings) -> Service:
         sessions=Sessions(_key(settings)),
         audit=Audit(engine),
         dispatcher=Dispatcher(settings=settings, jobs=jobs),
+        schedules=Schedules(jobs),
     )
 
 

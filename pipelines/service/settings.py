@@ -68,6 +68,7 @@ def settings_of(
     host: str = "127.0.0.1",
     port: int = 8400,
     names: tuple[str, ...] = (),
+    restarts: int = 3,
 ) -> ServiceSettings:
     """Returns settings with the defaults worked out: runs under `./runs`, files under the working directory.
 
@@ -84,4 +85,5 @@ def settings_of(
         host=host,
         port=port,
         names=names,
+        restarts=restarts,
     )

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, BigInteger, Double, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
-Action = Literal["run", "resume"]
+Action = Literal["run", "resume", "plan"]
 
 STATES: tuple[State, ...] = ("queued", "running", "done", "failed", "cancelled")
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")

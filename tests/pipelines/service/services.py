@@ -11,6 +11,7 @@ from pipelines.service.audit import Audit
 from pipelines.service.database import open_database, writing
 from pipelines.service.dispatcher import Dispatcher
 from pipelines.service.jobs import Jobs, NewJob
+from pipelines.service.schedules import Schedules
 from pipelines.service.service import Service
 from pipelines.service.settings import ServiceSettings
 from pipelines.service.tables import Job
@@ -73,6 +74,7 @@ def service_in(folder: Path, *, script: str = ENDS + "end(0)", owner: str | None
         sessions=Sessions(b"a key of the tests"),
         audit=Audit(engine),
         dispatcher=dispatcher,
+        schedules=Schedules(jobs),
     )
 
 

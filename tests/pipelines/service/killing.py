@@ -1,0 +1,142 @@
+"""A real service with real runs, whose processes a test kills."""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelines.service import processes
+from tests.conftest import REPOSITORY
+from tests.pipelines.service.services import until
+from tests.token_runs import texts
+
+SPEC = """
+job: small
+inputs: {lines: {files: [lines.txt], document: line}}
+signals: [statistics]
+dedup: {near: null}
+validation: {fraction: 0.1}
+shards: {tokenizer: tokenizer.json, sequence_length: 64}
+runner: {mode: in_memory}
+"""
+READY_SECONDS = 120.0
+
+
+@dataclass(slots=True)
+class RealService:
+    """`gristmill serve` in a process, on a folder and a port that stay the same when it is started again."""
+
+    folder: Path
+    cores: int = 1
+    port: int = 0
+    process: subprocess.Popen[bytes] | None = None
+    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        arguments = ["serve", "--data", "service", "--runs", "runs", "--root", "files", "--port", str(self.port)]
+        arguments += ["--cores", str(self.cores), "--memory-gib", "64", "--restarts", "1000"]
+        with (self.folder / "serve.log").open("ab") as log:
+            command = [sys.executable, "-m", "pipelines.command.main", *arguments]
+            self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=self.environment)
+        until(self.answers, seconds=READY_SECONDS)
+
+    def answers(self) -> bool:
+        """Whether it is ready."""
+        with contextlib.suppress(OSError):
+            return bool(self.ask("/readyz"))
+        return False
+
+    def ask(self, path: str, body: dict[str, object] | None = None) -> dict[str, object]:
+        """Sends a GET, or a POST with `body`, and returns the JSON answer."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", data=data, headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found = json.load(answer)
+        return found if isinstance(found, dict) else {"list": found}
+
+    def kill(self) -> None:
+        """Kills it with SIGKILL."""
+        assert self.process is not None, "it was started"
+        self.process.kill()
+        self.process.wait()
+
+    def job_folder(self, job: str) -> Path:
+        """Folder of a job's own files."""
+        return self.folder / "service" / "jobs" / job
+
+    def kill_run(self, job: str) -> bool:
+        """Kills the process of a job's run with SIGKILL; False: it has none."""
+        found = processes.members(self.job_folder(job))
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(found)
+
+    def wait(self, job: str, *, seconds: float = 300.0) -> dict[str, object]:
+        """Waits until a job has ended and returns it."""
+        end = time.monotonic() + seconds
+        while (found := self.ask(f"/api/jobs/{job}"))["state"] in ("queued", "running"):
+            assert time.monotonic() < end, f"{found}: waited in vain"
+            time.sleep(0.1)
+        return found
+
+
+@contextlib.contextmanager
+def real_service(folder: Path, *, cores: int = 1) -> Iterator[RealService]:
+    """Yields a service that runs; at the end it is killed, and so is every run that is left."""
+    files = folder / "files"
+    files.mkdir()
+    (files / "lines.txt").write_text("\n".join(texts(300)) + "\n")
+    shutil.copy(REPOSITORY / "pipelines/jobs/quickstart/tokenizer.json", files / "tokenizer.json")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    service = RealService(folder=folder, cores=cores, port=port)
+    service.start()
+    try:
+        yield service
+    finally:
+        service.kill()
+        for job in (folder / "service" / "jobs").iterdir():
+            service.kill_run(job.name)
+
+
+def export_digests(run: str) -> str:
+    """Returns the digests of every file of a run's newest export, and its name."""
+    name = Path(run, "exports/latest").read_text().strip()
+    return name + "\n" + Path(run, "exports", name, "MANIFEST.sha256").read_text()
+
+
+def times_finished(run: str) -> int:
+    """Returns how often a run was carried to its end, by its ledger."""
+    lines = [line for file in Path(run, "ledger").glob("events-*.jsonl") for line in file.read_text().splitlines()]
+    return sum(json.loads(line)["event"] == "finished" for line in lines)
+
+
+def at_random_moments(service: RealService, jobs: list[str], *, kills: int, seed: int) -> dict[str, int]:
+    """Kills the service or a run at `kills` random moments, starting the service again; returns how many of each."""
+    draw = random.Random(seed)
+    done = {"service": 0, "run": 0}
+    while sum(done.values()) < kills:
+        time.sleep(draw.uniform(0.1, 4.0))
+        if draw.random() < 0.5:
+            service.kill()
+            done["service"] += 1
+            service.start()
+        elif service.kill_run(draw.choice(jobs)):
+            done["run"] += 1
+    return done

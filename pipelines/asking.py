@@ -4,7 +4,7 @@ The choice is `curation.review.selection` over arrays of all documents; text is 
 pair is one question about both texts; a document that merely waits for another one is not asked about.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curation.dedup.survivors import BORDERLINE, HELD, STAYS
-from curation.identity import fingerprint, type_of_id
+from curation.identity import fingerprint
 from curation.review.selection import AUDIT_KEPT, DOUBT, NOT_AUDITED, Candidates, Selection, select
 from curation.schema import REVIEW_ROUTES, REVIEW_TASKS
 from pipelines.clustering import Clustering
 from pipelines.judging import rules_by_name
 from pipelines.measuring import Job
 from pipelines.parts import read_part, write_part
-from pipelines.roster import Roster
+from pipelines.roster import DROPPED_BY_GATES, Roster, to_binary16
 from pipelines.spec import JobSpec
 from pipelines.store import Store
 
@@ -48,7 +48,7 @@ def choose_questions(job: Job, roster: Roster, clustering: Clustering, state_N: 
     """
     doubt, stratum = _doubt_and_strata(job, roster, clustering, state_N)
     candidates = Candidates(
-        ids=pa.FixedSizeBinaryArray.from_buffers(type_of_id, roster.ids_N.size, [None, _bytes(roster.ids_N)]),
+        ids=to_binary16(roster.ids_N),
         doubt_N=doubt,
         size_N=_numbers(roster, job.store, "signatures", "text_bytes"),
         cluster_N=np.where(clustering.size_N > 1, clustering.cluster_N, -1).astype(np.int64),
@@ -71,20 +71,11 @@ def _doubt_and_strata(
     job: Job, roster: Roster, clustering: Clustering, state_N: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float64], Int64Array]:
     """Returns the doubt about each document in review, and the rule of a gate that dropped each dropped one."""
-    doubt_N = np.full(state_N.size, np.nan)
+    doubt_N = np.where((state_N == REVIEW) & (clustering.outcome_N == STAYS), _doubt_by_gates(job, roster), np.nan)
+    rules = pa.chunked_array(list(roster.pieces(job.store, "verdicts", "decided_by")), pa.string()).combine_chunks()
+    dropped_N = (state_N != KEPT) & (roster.state_N == DROPPED_BY_GATES)
     stratum_N = np.full(state_N.size, NOT_AUDITED, dtype=np.int64)
-    within = {name: rule.review_within for name, rule in rules_by_name(job.spec).items()}
-    names: dict[str, int] = {}
-    for index, part in enumerate(roster.parts):
-        rows = roster.rows(index)
-        verdicts = read_part(job.store, f"verdicts/{part}.parquet", ["state", "decided_by", "entries"])
-        for row in np.flatnonzero(state_N[rows] != KEPT).tolist():
-            place = rows.start + row
-            if state_N[place] == REVIEW and clustering.outcome_N[place] == STAYS:
-                doubt_N[place] = _doubt(verdicts["entries"][row].as_py(), within)
-            elif verdicts["state"][row].as_py() == "dropped":
-                rule = verdicts["decided_by"][row].as_py()
-                stratum_N[place] = names.setdefault(rule, len(names))
+    stratum_N[dropped_N] = _places(rules.filter(pa.array(dropped_N)))
     near = job.spec.dedup.near
     pairs = np.flatnonzero(clustering.outcome_N == BORDERLINE)
     if near is not None and pairs.size:
@@ -94,22 +85,23 @@ def _doubt_and_strata(
     return doubt_N, stratum_N
 
 
-def _doubt(entries: Sequence[dict[str, object]], within: dict[str, float]) -> float:
+def _doubt_by_gates(job: Job, roster: Roster) -> NDArray[np.float64]:
     """Returns that of the rule in most doubt: 1 at its threshold, 0 at the edge of its band; 1 where it has none."""
-    found = [0.0]
-    for entry in entries:
-        value, threshold, band = entry["value"], entry["threshold"], within.get(str(entry["rule"]), 0.0)
-        if entry["action"] != "review":
-            continue
-        if isinstance(value, float) and isinstance(threshold, float) and band > 0:
-            found.append(max(1 - abs(value - threshold) / band, 0.0))
-        else:
-            found.append(1.0)
-    return max(found)
-
-
-def _bytes(ids: NDArray[np.bytes_]) -> pa.Buffer:
-    return pa.py_buffer(np.ascontiguousarray(ids, dtype="S16").tobytes())
+    bands = {name: rule.review_within for name, rule in rules_by_name(job.spec).items()}
+    names, band_R = pa.array(bands, pa.string()), np.array([*bands.values(), 0.0])
+    doubt_N = np.zeros(roster.num_documents)
+    for index, lists in enumerate(roster.pieces(job.store, "verdicts", "entries")):
+        entries = lists.flatten()
+        row_E = np.repeat(np.arange(len(lists)), pc.list_value_length(lists).to_numpy())
+        band_E = band_R[pc.fill_null(pc.index_in(entries.field("rule"), names), len(bands)).to_numpy()]
+        value_E, threshold_E = (
+            entries.field(name).to_numpy(zero_copy_only=False).astype(np.float64) for name in ("value", "threshold")
+        )
+        within_E = np.maximum(1 - np.abs(value_E - threshold_E) / np.where(band_E > 0, band_E, 1), 0)
+        found_E = np.where((band_E > 0) & ~np.isnan(within_E), within_E, 1.0)
+        is_review_E = pc.equal(entries.field("action"), "review").to_numpy(zero_copy_only=False)
+        np.maximum.at(doubt_N[roster.rows(index)], row_E, np.where(is_review_E, found_E, 0.0))
+    return doubt_N
 
 
 def _numbers(roster: Roster, store: Store, folder: str, name: str) -> Int64Array:
@@ -124,6 +116,11 @@ def _codes(roster: Roster, store: Store, name: str) -> Int64Array:
             if name not in pq.read_schema(file).names:
                 return np.full(roster.num_documents, -1, dtype=np.int64)
     values = pa.chunked_array(list(roster.pieces(store, "measured", name)), pa.string()).combine_chunks()
+    return _places(values)
+
+
+def _places(values: pa.Array) -> Int64Array:
+    """Returns the number of each value in the order in which they first come, -1 for null."""
     codes = pc.fill_null(pc.index_in(values, pc.drop_null(pc.unique(values))), -1)
     return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int64)
 

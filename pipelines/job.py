@@ -158,7 +158,7 @@ def _run_stages(driver: _Driver) -> dict[str, int]:
     decided = decide_documents(job, driver.parts, driver.progress, beside_links=write_canaries)
     driver.ledger.record("linked", links=decided.clustering.num_links)
     write_pairs(store, decided.roster, decided.clustering)
-    if decided.asked is not None:
+    if decided.asked is not None and job.stores_text:  # else there is nothing to show
         write_questions(job, decided.roster, decided.clustering, decided.asked)
     hot_buckets = decided.clustering.hot_buckets
     del decided  # the next stages have no use for whole-run arrays

@@ -1,5 +1,7 @@
 """The stage `judge`: gates over stored signals, no text. A changed threshold reruns only from here."""
 
+from collections.abc import Iterator
+
 import pyarrow as pa
 
 from curation.errors import SpecError
@@ -60,13 +62,14 @@ def judged_columns(spec: JobSpec) -> list[str]:
 
 def judge_part(job: Job, part: str) -> None:
     """Writes `verdicts/` of one part from its `measured/` signals (idempotent)."""
-    gates = gates_of(job.spec)
-    columns = judged_columns(job.spec)
-    judged = (
-        judge(pa.RecordBatch.from_arrays([batch[name] for name in columns], names=columns), gates)
-        for batch in read_batches(job.store, f"measured/{part}.parquet", columns)
-    )
-    write_part(job.store, f"verdicts/{part}.parquet", VERDICTS, judged)
+    write_part(job.store, f"verdicts/{part}.parquet", VERDICTS, verdicts_of(job, part))
+
+
+def verdicts_of(job: Job, part: str) -> Iterator[pa.RecordBatch]:
+    """Yields what the gates say of one part, from its `measured/` signals."""
+    gates, columns = gates_of(job.spec), judged_columns(job.spec)
+    for batch in read_batches(job.store, f"measured/{part}.parquet", columns):
+        yield judge(pa.RecordBatch.from_arrays([batch[name] for name in columns], names=columns), gates)
 
 
 def rules_by_name(spec: JobSpec) -> dict[str, Rule]:

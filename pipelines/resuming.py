@@ -3,10 +3,10 @@
 `spec.yaml` in the run says what the job is, its ledger how it was started (`pipelines.starts`).
 """
 
-from pipelines.inputs.artifacts import read_artifact
 from pipelines.job import RunResult, run_job
 from pipelines.progress import Progress
 from pipelines.rounds import decide_with_people, has_answers
+from pipelines.run_plan import tokenizer_of
 from pipelines.rundir import open_run
 from pipelines.spec import JobSpec
 from pipelines.spec_file import parse_spec
@@ -27,8 +27,9 @@ def resume_run(run: str, *, progress: Progress) -> RunResult:
     store = Store(run)
     start = last_start(store)
     spec = parse_spec(store.read("spec.yaml"), name=f"{run}/spec.yaml", settings=start.local, folder=start.root)
-    if has_answers(open_run(run)):
-        decided = decide_with_people(open_run(run), spec, tokenizer=_tokenizer(spec, start), progress=progress)
+    opened = open_run(run)
+    if has_answers(opened):
+        decided = decide_with_people(opened, spec, tokenizer=_tokenizer(spec, start), progress=progress)
         return RunResult(run=decided.run, fingerprint=decided.fingerprint, counts=decided.counts, reused=decided.reused)
     return run_job(
         spec,
@@ -41,7 +42,7 @@ def resume_run(run: str, *, progress: Progress) -> RunResult:
 
 
 def _tokenizer(spec: JobSpec, start: Start) -> PinnedTokenizer | None:
-    if spec.shards is None:
+    content = tokenizer_of(spec, start.root)
+    if spec.shards is None or content is None:
         return None
-    content = read_artifact(spec.shards.tokenizer, root=start.root, sha256=spec.shards.tokenizer_sha256)
     return load_tokenizer(content, eos=spec.shards.eos)

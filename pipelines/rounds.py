@@ -25,7 +25,7 @@ from pipelines.decided import People, decide_documents
 from pipelines.deciding import decide_part
 from pipelines.emitting import export_run, tokenize_part
 from pipelines.export_folder import ORDER_FILE, VALIDATION
-from pipelines.judging import judge_part
+from pipelines.judging import verdicts_of
 from pipelines.lock import run_lock
 from pipelines.manifest import count_documents, read_manifest, write_manifest
 from pipelines.measuring import Job, write_measured
@@ -147,16 +147,9 @@ def _link(source: Store, target: Store) -> None:
 def _judge(job: Job, parts: tuple[str, ...], rulings: pa.Table, progress: Progress) -> None:
     """Publishes `verdicts/`: what the gates say, below what people say."""
     progress.start("judge", len(parts), "parts")
-    gates = Job(spec=job.spec, fingerprint=job.fingerprint, store=Store(f"{job.store.uri}/work/gates"))
-    link = gates.store.local_path("measured")
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.is_symlink():
-        link.symlink_to("../../measured")
     for number, part in enumerate(parts, start=1):
-        judge_part(gates, part)
-        batches = read_part(gates.store, f"verdicts/{part}.parquet").to_batches()
-        ruled = (overruled(batch, rulings, unanswered=job.spec.review.unanswered) for batch in batches)
-        write_part(job.store, f"verdicts/{part}.parquet", VERDICTS, ruled)
+        judged = (overruled(batch, rulings, unanswered=job.spec.review.unanswered) for batch in verdicts_of(job, part))
+        write_part(job.store, f"verdicts/{part}.parquet", VERDICTS, judged)
         progress.update(number)
     progress.finish(f"{len(parts)} parts")
 

@@ -119,7 +119,7 @@ def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None, digests: bo
         files += [(source, file) for file in found]
         units += plan_units(found, spec.limits, source=source, given=given, first_index=len(units))
     units = _limited(units, limit)
-    tokenizer = _tokenizer(spec, root)
+    tokenizer = tokenizer_of(spec, root)
     artifacts = artifacts_of(spec, root=root)
     key = _fingerprint(spec, files, (tokenizer, artifacts), limit)
     named = tuple((_part_name(key, unit), unit) for unit in units)
@@ -136,7 +136,12 @@ def _identified(file: InputFile, given: InputSpec, *, digests: bool) -> InputFil
     return replace(file, digest=digest_of(file))
 
 
-def _tokenizer(spec: JobSpec, root: Path) -> bytes | None:
+def tokenizer_of(spec: JobSpec, root: Path) -> bytes | None:
+    """Returns the tokenizer's file, None where the spec asks for no shards.
+
+    Raises:
+        ArtifactError: it is missing or has another digest.
+    """
     if spec.shards is None:
         return None
     return read_artifact(spec.shards.tokenizer, root=root, sha256=spec.shards.tokenizer_sha256)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.intervals import Measure, share
+from curation.intervals import Measure, share, wilson
 
 Floats = NDArray[np.float64]
 
@@ -43,15 +43,14 @@ class ErrorRates:
         return self.said_of_keep / self.num_keep
 
     @property
-    def variances(self) -> tuple[Floats, Floats]:
-        """Of `detection` and `false_alarm`, with one answer of either kind added, so that none is ever 0."""
-        return _variance(self.said_of_drop, self.num_drop), _variance(self.said_of_keep, self.num_keep)
+    def detection_bounds(self) -> tuple[Floats, Floats]:
+        """Wilson's interval of `detection`."""
+        return wilson(self.detection, self.num_drop)
 
-
-def _variance(hits: Floats, trials: Floats) -> Floats:
-    smoothed = (hits + 1) / (trials + 2)
-    found: Floats = smoothed * (1 - smoothed) / (trials + 2)
-    return found
+    @property
+    def false_alarm_bounds(self) -> tuple[Floats, Floats]:
+        """Wilson's interval of `false_alarm`."""
+        return wilson(self.false_alarm, self.num_keep)
 
 
 def error_rates(answers: Sequence[GoldAnswer]) -> ErrorRates | None:

@@ -1,11 +1,11 @@
 """How often a rule is right, from random documents that people judged: precision and recall with 95% intervals.
 
 Each stratum (kept documents; those dropped by each rule) is a simple random sample, so a document stands for N/n of its
-stratum (Horvitz and Thompson 1952), and precision and recall are ratios of such sums. Reviewers' errors are taken out
-as Rogan and Gladen 1978 (Am J Epidemiol 107:71) do for a test's: what people say is a mix of what they rightly and
-wrongly drop. The interval of a precision inverts the test of each possible value, as Wilson's does, with the sample's
-effective size and the uncertainty of the error rates in its variance; that of a recall inverts the test of a ratio
-(Fieller 1954). Rates enter variances with half an answer of each kind added: no sample is so uniform that it is sure.
+stratum (Horvitz and Thompson 1952). How many documents of a stratum a rule took is known, so the judged ones that it
+took stand for those, and the others for the others (post-stratification: Holt and Smith 1979). Reviewers' errors are
+taken out as Rogan and Gladen 1978 (Am J Epidemiol 107:71) do for a test's: what people say is a mix of what they
+rightly and wrongly drop. Intervals put Wilson's of each part together by how far each of their ends is from its
+middle (Zou and Donner 2008, doi 10.1002/sim.3095): no part is sure because all agree, and ends are as skew as they are.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.intervals import Z
+from curation.intervals import Z, wilson
 from curation.review.reviewer_errors import ErrorRates
 
 Floats = NDArray[np.float64]
-Z2 = Z * Z
+ZERO, ONE = np.zeros(()), np.ones(())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,8 @@ class Counts:
     """What was found in samples of S strata; arrays (..., S) that broadcast, the leading axes being experiments.
 
     A document "fired" where the rule took it; "said" counts those of which people say that they are to be dropped (a
-    document that several people answered counts by the share of them who say so).
+    document that several people answered counts by the share of them who say so). `taken_S` is how many documents of
+    each stratum the rule took, None where only the sample tells.
     """
 
     population_S: Floats
@@ -33,18 +34,7 @@ class Counts:
     fired_S: Floats
     fired_said_S: Floats
     said_S: Floats
-
-    @property
-    def weight_S(self) -> Floats:
-        """Documents that each sampled one stands for; 0 where none was sampled."""
-        sampled_S = np.broadcast_to(self.sampled_S, np.broadcast_shapes(self.population_S.shape, self.sampled_S.shape))
-        return np.divide(self.population_S, sampled_S, out=np.zeros(sampled_S.shape), where=sampled_S > 0)
-
-    @property
-    def variance_factor_S(self) -> Floats:
-        """What the variance of one document is multiplied by for that of a stratum's sum: N^2 (1 - n/N) / n."""
-        left_S = np.maximum(1 - self.sampled_S / np.maximum(self.population_S, 1), 0)
-        return self.weight_S * self.population_S * left_S
+    taken_S: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,67 +53,40 @@ def precision(counts: Counts, errors: ErrorRates | None = None) -> Estimates:
         counts: of the samples.
         errors: of the reviewers; None: they are taken at their word.
     """
-    said, size = _said_of_fired(counts)
-    return _inverted(said, size, errors)
-
-
-def _said_of_fired(counts: Counts) -> tuple[Floats, Floats]:
-    """Returns the share of fired documents that people would drop, and how many drawn singly would tell as much."""
-    weight_S, fired_S = counts.weight_S, counts.fired_S
-    fired = (weight_S * fired_S).sum(-1)
-    said = _divided((weight_S * counts.fired_said_S).sum(-1), fired)
-    num_fired = fired_S.sum(-1, keepdims=True)
-    added_S = _divided(fired_S, num_fired)  # one answer in all, half of each kind
-    rate_S = _divided(counts.fired_said_S + added_S / 2, fired_S + added_S, otherwise=0.0)
-    rate = _divided((weight_S * fired_S * rate_S).sum(-1), fired)[..., None]
-    rate_S = (fired_S * rate_S + rate) / (fired_S + 1)  # a small stratum is never sure of its own rate
-    fired_fraction_S = _divided(fired_S, counts.sampled_S, otherwise=0.0)
-    spread_S = fired_fraction_S * (rate_S * (1 - rate_S) + (1 - fired_fraction_S) * (rate_S - rate) ** 2)
-    variance = _divided((counts.variance_factor_S * spread_S).sum(-1), fired**2)
-    rate = rate[..., 0]
-    return said, _divided(rate * (1 - rate), variance, otherwise=np.inf)
-
-
-def _inverted(said: Floats, size: Floats, errors: ErrorRates | None) -> Estimates:
-    """Returns the shares that a test does not refuse: the roots of a quadratic in them.
-
-    With `a` false alarms, `d` = detection - `a`, and a true share P, people say drop of a + dP: |said - a - dP| is
-    within Z standard deviations. Where reviewers are hardly better than chance nothing is refused.
-    """
-    if errors is None:
-        alarm, gain, alarm_variance, found_variance = np.zeros(()), np.ones(()), np.zeros(()), np.zeros(())
-    else:
-        alarm, gain = errors.false_alarm, errors.detection - errors.false_alarm
-        found_variance, alarm_variance = errors.variances
-    known = np.isfinite(said)
-    square = gain**2 * (1 + Z2 / size) - Z2 * (alarm_variance + found_variance)
-    linear = -2 * gain * (said - alarm) - Z2 * gain * (1 - 2 * alarm) / size + 2 * Z2 * alarm_variance
-    constant = (said - alarm) ** 2 - Z2 * (alarm * (1 - alarm) / size + alarm_variance)
-    low, high = _roots(square, linear, constant)
-    can_tell = (square > 0) & (gain > 0)
-    value = np.where(can_tell, np.clip(_divided(said - alarm, gain), 0, 1), np.nan)
-    return Estimates(
-        value=np.where(known, value, np.nan),
-        low=np.where(known, np.where(can_tell, low, 0.0), np.nan),
-        high=np.where(known, np.where(can_tell, high, 1.0), np.nan),
-    )
+    taken, trust = _taken(counts), _Trust.of(errors)
+    size = taken.size_C.sum(-1)
+    said = _divided(taken.said, size)
+    below, above = (_divided(square, size**2) for square in taken.squared_ends(trust))
+    unknown = _of_unknown_sizes(counts, taken, said, size)
+    found = _corrected(said, below + unknown, above + unknown, trust)
+    known = (taken.judged_C > 0).any(-1)
+    value, low, high = (np.where(known, item, np.nan) for item in (found.value, found.low, found.high))
+    return Estimates(value=value, low=low, high=high)
 
 
 def recall(counts: Counts, errors: ErrorRates | None = None) -> Estimates:
-    """Returns the share of documents to be dropped that the rule takes; arguments as of `precision`."""
-    alarm = np.zeros(()) if errors is None else errors.false_alarm
-    alarm_variance = np.zeros(()) if errors is None else errors.variances[1]
-    weight_S, alarm_S = counts.weight_S, alarm[..., None]
-    fired = (weight_S * counts.fired_S).sum(-1)
-    whole = (weight_S * counts.sampled_S).sum(-1)
-    hits = (weight_S * counts.fired_said_S).sum(-1) - alarm * fired
-    total = (weight_S * counts.said_S).sum(-1) - alarm * whole
-    spread = _spread_of_sums(counts, alarm_S)
-    square = total**2 - Z2 * (spread.total + whole**2 * alarm_variance)
-    linear = -2 * (hits * total - Z2 * (spread.both + whole * fired * alarm_variance))
-    constant = hits**2 - Z2 * (spread.hits + fired**2 * alarm_variance)
-    low, high = _roots(square, linear, constant)
-    can_tell = (square > 0) & (total > 0)
+    """Returns the share of documents to be dropped that the rule takes; arguments as of `precision`.
+
+    Of how many documents the rule took in each stratum the counts must tell.
+    """
+    assert counts.taken_S is not None, "a recall is over all documents"
+    taken, trust = _taken(counts), _Trust.of(errors)
+    left = _left(counts, taken)
+    fired, whole = taken.size_C.sum(-1), counts.population_S.sum(-1)
+    hits, total = taken.said - trust.alarm * fired, taken.said + left.said - trust.alarm * whole
+    (fewer, more), (fewer_left, more_left) = taken.squared_ends(trust), left.squared_ends(trust)
+    alarm = np.maximum(trust.alarm_below, trust.alarm_above) ** 2
+    low, _ = _roots(
+        total**2 - fewer - more_left - whole**2 * alarm,
+        -2 * (hits * total - fewer - whole * fired * alarm),
+        hits**2 - fewer - fired**2 * alarm,
+    )
+    _, high = _roots(
+        total**2 - more - fewer_left - whole**2 * alarm,
+        -2 * (hits * total - more - whole * fired * alarm),
+        hits**2 - more - fired**2 * alarm,
+    )
+    can_tell = total > 0
     return Estimates(
         value=np.where(can_tell, np.clip(_divided(hits, total), 0, 1), np.nan),
         low=np.where(can_tell, low, 0.0),
@@ -132,35 +95,131 @@ def recall(counts: Counts, errors: ErrorRates | None = None) -> Estimates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Spread:
-    """Variances of the two sums of a recall, and their covariance."""
+class _Trust:
+    """Probabilities of a false alarm and of a detection, and how far their bounds are below and above."""
 
-    hits: Floats
-    total: Floats
-    both: Floats
+    alarm: Floats
+    alarm_below: Floats
+    alarm_above: Floats
+    detection: Floats
+    detection_below: Floats
+    detection_above: Floats
+
+    @classmethod
+    def of(cls, errors: ErrorRates | None) -> "_Trust":
+        if errors is None:
+            return cls(
+                alarm=ZERO,
+                alarm_below=ZERO,
+                alarm_above=ZERO,
+                detection=ONE,
+                detection_below=ZERO,
+                detection_above=ZERO,
+            )
+        (alarm_low, alarm_high), (low, high) = errors.false_alarm_bounds, errors.detection_bounds
+        return cls(
+            alarm=errors.false_alarm,
+            alarm_below=errors.false_alarm - alarm_low,
+            alarm_above=alarm_high - errors.false_alarm,
+            detection=errors.detection,
+            detection_below=errors.detection - low,
+            detection_above=high - errors.detection,
+        )
 
 
-def _spread_of_sums(counts: Counts, alarm_S: Floats) -> _Spread:
-    other_S, other_said_S = counts.sampled_S - counts.fired_S, counts.said_S - counts.fired_said_S
-    fired_fraction_S = _divided(counts.fired_S, counts.sampled_S, otherwise=0.0)
-    hit_S = fired_fraction_S * (counts.fired_said_S + 0.5) / (counts.fired_S + 1)
-    said_S = hit_S + (1 - fired_fraction_S) * (other_said_S + 0.5) / (other_S + 1)
-    mean_hits_S, mean_total_S = hit_S - alarm_S * fired_fraction_S, said_S - alarm_S
-    squares_hits_S = hit_S * (1 - alarm_S) ** 2 + (fired_fraction_S - hit_S) * alarm_S**2
-    squares_total_S = said_S * (1 - alarm_S) ** 2 + (1 - said_S) * alarm_S**2
-    factor_S = counts.variance_factor_S
-    return _Spread(
-        hits=(factor_S * (squares_hits_S - mean_hits_S**2)).sum(-1),
-        total=(factor_S * (squares_total_S - mean_total_S**2)).sum(-1),
-        both=(factor_S * (squares_hits_S - mean_hits_S * mean_total_S)).sum(-1),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cells:
+    """Documents of C strata that are alike to a rule: how many there are, were judged, and are said to be dropped."""
+
+    size_C: Floats
+    judged_C: Floats
+    said_C: Floats
+
+    @property
+    def share_C(self) -> Floats:
+        """Share said to be dropped; of a cell that nobody judged, that of the others."""
+        share_C = _divided(self.said_C, self.judged_C, otherwise=0.0)
+        seen_C = np.where(self.judged_C > 0, self.size_C, 0.0)
+        mean = _divided((seen_C * share_C).sum(-1, keepdims=True), seen_C.sum(-1, keepdims=True), otherwise=0.5)
+        return np.where(self.judged_C > 0, share_C, mean)
+
+    @property
+    def said(self) -> Floats:
+        """Documents to be dropped, by what people say."""
+        found: Floats = (self.size_C * self.share_C).sum(-1)
+        return found
+
+    def squared_ends(self, trust: _Trust) -> tuple[Floats, Floats]:
+        """Returns the squares of how far the bounds of `said` are below and above it."""
+        share_C = self.share_C
+        low_C, high_C = wilson(share_C, self._trials(trust))
+        below_C, above_C = self.size_C * (share_C - low_C), self.size_C * (high_C - share_C)
+        return (below_C**2).sum(-1), (above_C**2).sum(-1)
+
+    def _trials(self, trust: _Trust) -> Floats:
+        """Returns how many documents of an endless cell would tell as much.
+
+        That a good part of a cell was judged makes the truth about it surer, but not what erring reviewers say: of the
+        variance p (1 - p) of an answer, (p - alarm) (detection - p) is that of the truth.
+        """
+        share_C = (self.said_C + 0.5) / (self.judged_C + 1)
+        whole_C = share_C * (1 - share_C)
+        of_truth_C = np.maximum((share_C - trust.alarm[..., None]) * (trust.detection[..., None] - share_C), 0)
+        done_C = np.minimum(_divided(self.judged_C, self.size_C, otherwise=0.0), 1)
+        return self.judged_C * _divided(whole_C, whole_C - done_C * of_truth_C, otherwise=1e12)
+
+
+def _taken(counts: Counts) -> _Cells:
+    fraction_S = _divided(counts.fired_S, counts.sampled_S, otherwise=0.0)
+    taken_S = counts.population_S * fraction_S if counts.taken_S is None else counts.taken_S
+    return _Cells(size_C=taken_S, judged_C=counts.fired_S, said_C=counts.fired_said_S)
+
+
+def _left(counts: Counts, taken: _Cells) -> _Cells:
+    return _Cells(
+        size_C=counts.population_S - taken.size_C,
+        judged_C=counts.sampled_S - counts.fired_S,
+        said_C=counts.said_S - counts.fired_said_S,
     )
 
 
+def _of_unknown_sizes(counts: Counts, taken: _Cells, mean: Floats, size: Floats) -> Floats:
+    """Returns the squared error of a mean that comes from not knowing how many documents of each stratum it is over."""
+    if counts.taken_S is not None:
+        return ZERO
+    fraction_S = _divided(counts.fired_S, counts.sampled_S, otherwise=0.0)
+    spread_S = fraction_S * (1 - fraction_S) * (taken.share_C - np.nan_to_num(mean)[..., None]) ** 2
+    left_S = np.maximum(counts.population_S - counts.sampled_S, 0)
+    total = (counts.population_S * left_S * _divided(spread_S, counts.sampled_S, otherwise=0.0)).sum(-1)
+    return Z * Z * _divided(total, size**2)
+
+
+def _corrected(said: Floats, below: Floats, above: Floats, trust: _Trust) -> Estimates:
+    """Returns the true share P from the share that people say, which is a + (d - a) P.
+
+    The bounds are where what is said, less a (1 - P) and d P, is as far from 0 as its parts' ends together: roots of a
+    quadratic in P. Of reviewers who may be no better than chance nothing is learnt.
+    """
+    gain = trust.detection - trust.alarm
+    over = said - trust.alarm
+    low, _ = _roots(*_quadratic(over, gain, below, (trust.alarm_above, trust.detection_above)))
+    _, high = _roots(*_quadratic(over, gain, above, (trust.alarm_below, trust.detection_below)))
+    value = np.where(gain > 0, np.clip(_divided(over, gain), 0, 1), np.nan)
+    return Estimates(value=value, low=np.where(gain > 0, low, 0.0), high=np.where(gain > 0, high, 1.0))
+
+
+def _quadratic(over: Floats, gain: Floats, ends: Floats, rates: tuple[Floats, Floats]) -> tuple[Floats, Floats, Floats]:
+    alarm, detection = (rate**2 for rate in rates)
+    return gain**2 - alarm - detection, -2 * (over * gain - alarm), over**2 - ends - alarm
+
+
 def _roots(square: Floats, linear: Floats, constant: Floats) -> tuple[Floats, Floats]:
-    """Returns the roots of an upward parabola, in [0, 1]."""
+    """Returns the roots of an upward parabola, in [0, 1]; (0, 1) where it is not upward: nothing is refused."""
     root = np.sqrt(np.maximum(linear**2 - 4 * square * constant, 0))
-    twice = np.where(square > 0, 2 * square, 1.0)
-    return np.clip((-linear - root) / twice, 0, 1), np.clip((-linear + root) / twice, 0, 1)
+    is_upward = square > 0
+    twice = np.where(is_upward, 2 * square, 1.0)
+    low, high = np.clip((-linear - root) / twice, 0, 1), np.clip((-linear + root) / twice, 0, 1)
+    return np.where(is_upward, low, 0.0), np.where(is_upward, high, 1.0)
 
 
 def _divided(numerator: Floats, denominator: Floats, *, otherwise: float = np.nan) -> Floats:
@@ -172,7 +231,11 @@ def _divided(numerator: Floats, denominator: Floats, *, otherwise: float = np.na
 
 
 def counts_of(
-    stratum_M: NDArray[np.int64], fired_RM: NDArray[np.bool_], said_M: Floats, population_S: Floats
+    stratum_M: NDArray[np.int64],
+    fired_RM: NDArray[np.bool_],
+    said_M: Floats,
+    population_S: Floats,
+    taken_RS: Floats | None = None,
 ) -> Counts:
     """Returns what was found in M sampled documents about R rules: arrays (R, S).
 
@@ -181,6 +244,7 @@ def counts_of(
         fired_RM: whether each rule took it.
         said_M: share of its reviewers who say that it is to be dropped.
         population_S: documents of each stratum.
+        taken_RS: of these, those that each rule took; None: not known.
     """
     in_MS = (stratum_M[:, None] == np.arange(population_S.size)).astype(np.float64)
     fired = fired_RM.astype(np.float64)
@@ -190,4 +254,5 @@ def counts_of(
         fired_S=fired @ in_MS,
         fired_said_S=(fired * said_M) @ in_MS,
         said_S=said_M @ in_MS,
+        taken_S=taken_RS,
     )

@@ -36,6 +36,7 @@ FEWEST = 50
 NUM_RESAMPLES = 1000
 
 Floats = NDArray[np.float64]
+Int64Array = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,8 @@ def refit(labelled: Labelled, *, threshold: float, seed: int = 0) -> Refit | Non
     is_keep_N = examples.is_positive_N
     if min(is_keep_N.sum(), (~is_keep_N).sum()) < FEWEST:
         return None
-    score_N = held_out_scores(examples, seed=seed)
+    fold_N = _folds(examples, seed=seed)
+    score_N = held_out_scores(examples, fold_N, seed=seed)
     model = train_fasttext(lines_for_training(examples), replace(FEW, seed=seed))
     calibration = fit_calibration(score_N, is_keep_N, method="logistic", model=model, labels=LABELS)
     ids = examples.table["doc_id"].to_pylist()
@@ -91,7 +93,7 @@ def refit(labelled: Labelled, *, threshold: float, seed: int = 0) -> Refit | Non
     weight_N = weight_N * scored_N
     keep_share = float((weight_N * (np.nan_to_num(old_N, nan=-np.inf) >= threshold)).sum() / weight_N.sum())
     before, after, change = _compared(
-        (np.nan_to_num(old_N), score_N), is_keep_N, weight_N, keep_share=keep_share, seed=seed
+        (np.nan_to_num(old_N), _ranks(score_N, fold_N)), is_keep_N, weight_N, keep_share=keep_share, seed=seed
     )
     return Refit(
         model=model,
@@ -105,11 +107,14 @@ def refit(labelled: Labelled, *, threshold: float, seed: int = 0) -> Refit | Non
     )
 
 
-def held_out_scores(examples: Examples, *, seed: int) -> Floats:
-    """Returns the score of each document by a model that saw none of its site, float64 (N,)."""
-    draw = np.random.default_rng(seed)
+def _folds(examples: Examples, *, seed: int) -> Int64Array:
     groups, group_N = np.unique(examples.group_N, return_inverse=True)
-    fold_N = (draw.permutation(groups.size) % NUM_FOLDS)[group_N]
+    fold_N: Int64Array = (np.random.default_rng(seed).permutation(groups.size) % NUM_FOLDS)[group_N]
+    return fold_N
+
+
+def held_out_scores(examples: Examples, fold_N: Int64Array, *, seed: int) -> Floats:
+    """Returns the score of each document by a model that saw none of its fold, float64 (N,)."""
     score_N = np.zeros(fold_N.size)
     for fold in range(NUM_FOLDS):
         split_N = np.where(fold_N == fold, TEST, TRAIN).astype(np.int8)
@@ -118,6 +123,16 @@ def held_out_scores(examples: Examples, *, seed: int) -> Floats:
         scorer = scorer_of(model, name="fold", labels=LABELS, calibration=None)
         score_N[split_N == TEST] = raw_scores(scorer, texts_of(part, part.of(TEST)))
     return score_N
+
+
+def _ranks(score_N: Floats, fold_N: Int64Array) -> Floats:
+    """Returns the rank of each score in its fold, in (0, 1): scores of different models do not compare."""
+    rank_N = np.zeros(score_N.size)
+    for fold in range(NUM_FOLDS):
+        own_N = fold_N == fold
+        places = np.argsort(np.argsort(score_N[own_N], kind="stable"), kind="stable")
+        rank_N[own_N] = (places + 0.5) / max(int(own_N.sum()), 1)
+    return rank_N
 
 
 def precision_at(score_N: Floats, is_keep_N: NDArray[np.bool_], weight_BN: Floats, keep_share: float) -> Floats:

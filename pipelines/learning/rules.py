@@ -3,6 +3,7 @@
 What is estimated is said of the documents that the gates kept or dropped: copies and documents in review are neither.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from curation.intervals import Measure
 from curation.review.reviewer_errors import ErrorRates
-from curation.review.rule_estimates import Counts, Estimates, counts_of, precision, recall
+from curation.review.rule_estimates import Estimates, counts_of, precision, recall
 from curation.review.selection import DOUBT
 from curation.schema import REVIEW_ROUTES
 from pipelines.learning.answered import Answered, says_drop
@@ -49,6 +50,7 @@ class Audit:
     said_M: NDArray[np.float64]
     failed: tuple[frozenset[str], ...]
     population_S: NDArray[np.float64]
+    decided_by_S: tuple[str, ...]  # the rule that dropped a stratum; empty: kept
     unjudged: tuple[str, ...]
     """Strata of which nobody judged a document yet: nothing is said about them."""
 
@@ -77,6 +79,7 @@ def audit_of(run: Run, of: Answered) -> Audit:
         said_M=np.array([sum(votes) / len(votes) for votes in said], dtype=np.float64),
         failed=tuple(failed for _, (_, _, failed) in rows),
         population_S=np.array([round(population[name]) for name in names], dtype=np.float64),
+        decided_by_S=tuple(name[1] for name in names),
         unjudged=tuple(name[1] or "kept" for name, found in judged.items() if not found),
     )
 
@@ -88,39 +91,64 @@ FROM tasks JOIN decisions ON tasks.doc_id = decisions.doc_id
 WHERE route <> '{doubt}' ORDER BY priority
 """
 _TAKEN = """
-SELECT rule, count(*), count(*) FILTER (only_one)
-FROM (SELECT unnest(list_distinct(list_transform(failed, lambda item: item.rule))) AS rule,
-             len(list_distinct(list_transform(failed, lambda item: item.rule))) = 1 AS only_one
-      FROM decisions WHERE state = 'dropped')
-WHERE NOT starts_with(rule, 'dedup/') GROUP BY rule ORDER BY rule
+SELECT decided_by, rule, count(*), count(*) FILTER (num_failed = 1)
+FROM (SELECT decided_by, unnest(names) AS rule, len(names) AS num_failed
+      FROM (SELECT decided_by, list_distinct(list_transform(failed, lambda item: item.rule)) AS names
+            FROM decisions WHERE state = 'dropped' AND NOT starts_with(decided_by, 'dedup/')))
+GROUP BY decided_by, rule ORDER BY decided_by, rule
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Taken:
+    """How many documents each rule took, of all and of each stratum of an audit."""
+
+    count: Mapping[str, int]
+    by_stratum: Mapping[tuple[str, str], int]  # by (what decided, rule)
+
+    def table(self, names: list[str], audit: Audit) -> NDArray[np.float64]:
+        """Returns float64 (R, S)."""
+        rows = [[self.by_stratum.get((decided, rule), 0) for decided in audit.decided_by_S] for rule in names]
+        return np.array(rows, dtype=np.float64).reshape(len(names), len(audit.decided_by_S))
+
+
+def _taken(run: Run) -> tuple[_Taken, _Taken]:
+    """Returns what each rule took, and what it took that failed no other."""
+    found = []
+    rows = run.sql(_TAKEN).fetchall()
+    for place in (2, 3):
+        count: Counter[str] = Counter()
+        for row in rows:
+            count[row[1]] += row[place]
+        found.append(_Taken(count=count, by_stratum={(row[0], row[1]): row[place] for row in rows}))
+    return found[0], found[1]
 
 
 def rule_estimates(run: Run, audit: Audit, errors: ErrorRates | None) -> list[RuleEstimate]:
     """Returns precision and recall of every rule that dropped a document, those that took most first."""
-    taken = {rule: (count, only) for rule, count, only in run.sql(_TAKEN).fetchall()}
-    names = sorted(taken, key=lambda rule: (-taken[rule][0], rule))
+    everything, alone = _taken(run)
+    names = sorted(everything.count, key=lambda rule: (-everything.count[rule], rule))
     if not names or not audit.doc_ids:
         return []
-    alone = _judged(audit, names, {rule: taken[rule][0] for rule in names}, errors, only=False)
-    among = _judged(audit, names, {rule: taken[rule][1] for rule in names}, errors, only=True)
+    fails_RM = np.array([[rule in failed for failed in audit.failed] for rule in names], dtype=bool)
+    only_M = np.array([len(failed) == 1 for failed in audit.failed], dtype=bool)
+    found = (
+        _judged(audit, names, everything, fails_RM, errors),
+        _judged(audit, names, alone, fails_RM & only_M, errors),
+    )
     return [
-        RuleEstimate(rule=rule, alone=one, among_others=other)
-        for rule, one, other in zip(names, alone, among, strict=True)
+        RuleEstimate(rule=rule, alone=one, among_others=other) for rule, one, other in zip(names, *found, strict=True)
     ]
 
 
 def _judged(
-    audit: Audit, names: list[str], num_taken: Mapping[str, int], errors: ErrorRates | None, *, only: bool
+    audit: Audit, names: list[str], taken: _Taken, fired_RM: NDArray[np.bool_], errors: ErrorRates | None
 ) -> list[Judged]:
-    fired_RM = np.array(
-        [[rule in failed and (not only or len(failed) == 1) for failed in audit.failed] for rule in names], dtype=bool
-    )
-    counts = counts_of(audit.stratum_M, fired_RM, audit.said_M, audit.population_S)
+    counts = counts_of(audit.stratum_M, fired_RM, audit.said_M, audit.population_S, taken.table(names, audit))
     precisions, recalls = precision(counts, errors), recall(counts, errors)
     return [
         Judged(
-            num_documents=num_taken[rule],
+            num_documents=taken.count[rule],
             num_judged=int(fired_RM[row].sum()),
             precision=measure_at(precisions, row),
             recall=measure_at(recalls, row),
@@ -131,14 +159,11 @@ def _judged(
 
 def dropped_rightly(audit: Audit, errors: ErrorRates | None) -> tuple[Measure, Measure]:
     """Returns precision and recall of all rules together: of what they drop, and of what is to be dropped."""
-    counts = all_counts(audit)
-    return measure_at(precision(counts, errors), 0), measure_at(recall(counts, errors), 0)
-
-
-def all_counts(audit: Audit) -> Counts:
-    """Returns what was found about the one rule that drops what any rule drops."""
     fired_RM = np.array([[bool(failed) for failed in audit.failed]], dtype=bool)
-    return counts_of(audit.stratum_M, fired_RM, audit.said_M, audit.population_S)
+    is_dropped_S = np.array([bool(decided) for decided in audit.decided_by_S], dtype=bool)
+    taken_RS = np.where(is_dropped_S, audit.population_S, 0.0)[None]
+    counts = counts_of(audit.stratum_M, fired_RM, audit.said_M, audit.population_S, taken_RS)
+    return measure_at(precision(counts, errors), 0), measure_at(recall(counts, errors), 0)
 
 
 def measure_at(found: Estimates, row: int) -> Measure:

@@ -1,117 +1,53 @@
 """Precision and recall of rules: right on average, and their intervals hold the truth as often as they say."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from curation.intervals import share
 from curation.review.reviewer_errors import ErrorRates, GoldAnswer, accuracies, error_rates
-from curation.review.rule_estimates import Counts, Estimates, counts_of, precision, recall
+from curation.review.rule_estimates import Counts, counts_of, precision, recall
+from infra.benchmarks.simulated_reviewers import Audit, Reviewer, Ruled, audits, coverage, gold
 
-NUM_DRAWS = 1000
 RULES = ((0.35, 0.02), (0.3, 0.05), (0.25, 0.01), (0.15, 0.08))
 """Of documents to be dropped, and of those to be kept, the share that each rule takes."""
-KEPT, EACH_RULE = 300, 150
+AUDIT = Audit(num_kept=300, num_each_rule=150, num_draws=1000, reviewer=Reviewer(), seed=11)
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """20,000 documents; the first rule that takes one is its stratum, as in a run."""
-
-    is_drop_N: np.ndarray
-    fired_RN: np.ndarray
-    stratum_N: np.ndarray
-
-    @property
-    def population_S(self) -> np.ndarray:
-        return np.bincount(self.stratum_N).astype(np.float64)
-
-    def only(self) -> "Corpus":
-        """The same, of which each rule is asked only for what no other takes."""
-        return Corpus(self.is_drop_N, self.fired_RN & (self.fired_RN.sum(0) == 1), self.stratum_N)
-
-
-def corpus(seed: int = 3, size: int = 20_000) -> Corpus:
-    draw = np.random.default_rng(seed)
-    is_drop_N = draw.random(size) < 0.4
-    fired_RN = np.stack([draw.random(size) < np.where(is_drop_N, bad, good) for bad, good in RULES])
-    return Corpus(is_drop_N, fired_RN, np.where(fired_RN.any(0), fired_RN.argmax(0) + 1, 0))
-
-
-def drawn(of: Corpus, *, detection: float, false_alarm: float, seed: int) -> Counts:
-    """NUM_DRAWS audits at once: arrays (draws, rules, strata)."""
-    draw = np.random.default_rng(seed)
-    population_S = of.population_S
-    sampled_S = np.minimum(np.array([KEPT, *[EACH_RULE] * len(RULES)]), population_S)
-    fired, fired_said, said = [], [], []
-    for stratum, size in enumerate(sampled_S.astype(int)):
-        rows = np.flatnonzero(of.stratum_N == stratum)
-        keys = draw.random((NUM_DRAWS, rows.size), dtype=np.float32)
-        chosen_DM = rows[np.argpartition(keys, size - 1, axis=1)[:, :size]]
-        said_DM = draw.random(chosen_DM.shape) < np.where(of.is_drop_N[chosen_DM], detection, false_alarm)
-        fired_RDM = of.fired_RN[:, chosen_DM]
-        fired.append(fired_RDM.sum(2).T)
-        fired_said.append((fired_RDM & said_DM).sum(2).T)
-        said.append(said_DM.sum(1))
-    return Counts(
-        population_S=population_S,
-        sampled_S=sampled_S,
-        fired_S=np.stack(fired, axis=-1).astype(np.float64),
-        fired_said_S=np.stack(fired_said, axis=-1).astype(np.float64),
-        said_S=np.stack(said, axis=-1)[:, None, :].astype(np.float64),
-    )
-
-
-def gold(num_drop: int, num_keep: int, *, detection: float, false_alarm: float, seed: int) -> ErrorRates:
-    draw = np.random.default_rng(seed)
-    return ErrorRates(
-        num_drop=np.float64(num_drop),
-        said_of_drop=draw.binomial(num_drop, detection, (NUM_DRAWS, 1)).astype(np.float64),
-        num_keep=np.float64(num_keep),
-        said_of_keep=draw.binomial(num_keep, false_alarm, (NUM_DRAWS, 1)).astype(np.float64),
-    )
-
-
-def coverage(found: Estimates, truth_R: np.ndarray) -> np.ndarray:
-    return ((found.low <= truth_R) & (truth_R <= found.high)).mean(0)
-
-
-def precisions(of: Corpus) -> np.ndarray:
-    return np.array([of.is_drop_N[fired].mean() for fired in of.fired_RN])
-
-
-def recalls(of: Corpus) -> np.ndarray:
-    return np.array([fired[of.is_drop_N].mean() for fired in of.fired_RN])
+@pytest.fixture(scope="module")
+def corpus() -> Ruled:
+    """8,000 documents; the first rule that takes one is its stratum, as in a run."""
+    draw = np.random.default_rng(3)
+    is_drop_N = draw.random(8000) < 0.4
+    fired_RN = np.stack([draw.random(8000) < np.where(is_drop_N, bad, good) for bad, good in RULES])
+    return Ruled(is_drop_N=is_drop_N, fired_RN=fired_RN)
 
 
 @pytest.mark.parametrize("only", [False, True])
-def test_with_an_exact_reviewer_the_interval_of_a_precision_holds_it_in_93_to_97_of_100_draws(only):
-    of = corpus().only() if only else corpus()
-    found = precision(drawn(of, detection=1, false_alarm=0, seed=11))
-    held = coverage(found, precisions(of))
+def test_with_an_exact_reviewer_the_interval_of_a_precision_holds_it_in_93_to_97_of_100_draws(corpus, only):
+    of = corpus.only() if only else corpus
+    found = precision(audits(of, AUDIT))
+    held = coverage(found, of.precision_R)
     assert np.all((held >= 0.93) & (held <= 0.97)), held
-    assert np.abs(found.value.mean(0) - precisions(of)).max() < 0.01
+    assert np.abs(found.value.mean(0) - of.precision_R).max() < 0.01
 
 
 @pytest.mark.parametrize(("detection", "false_alarm"), [(0.9, 0.1), (0.8, 0.15), (0.95, 0.02)])
-def test_with_a_reviewer_who_errs_the_corrected_interval_holds_it_in_at_least_90(detection, false_alarm):
-    of = corpus()
-    counts = drawn(of, detection=detection, false_alarm=false_alarm, seed=12)
-    errors = gold(40, 60, detection=detection, false_alarm=false_alarm, seed=13)
-    held = coverage(precision(counts, errors), precisions(of))
+def test_with_a_reviewer_who_errs_the_corrected_interval_holds_it_in_at_least_90(corpus, detection, false_alarm):
+    audit = replace(AUDIT, reviewer=Reviewer(detection=detection, false_alarm=false_alarm))
+    counts = audits(corpus, audit)
+    held = coverage(precision(counts, gold(40, 60, audit)), corpus.precision_R)
     assert np.all(held >= 0.9), held
-    assert coverage(precision(counts), precisions(of)).min() < 0.6, "uncorrected, it would not"
+    assert coverage(precision(counts), corpus.precision_R).min() < 0.7, "uncorrected, it would not"
 
 
 @pytest.mark.parametrize("detection", [1.0, 0.9])
-def test_the_interval_of_a_recall_holds_it_in_at_least_90(detection):
-    of, false_alarm = corpus(), 1 - detection
-    counts = drawn(of, detection=detection, false_alarm=false_alarm, seed=14)
-    errors = gold(40, 60, detection=detection, false_alarm=false_alarm, seed=15) if false_alarm else None
-    found = recall(counts, errors)
-    assert np.all(coverage(found, recalls(of)) >= 0.9)
-    assert np.abs(np.nanmedian(found.value, axis=0) - recalls(of)).max() < 0.03
+def test_the_interval_of_a_recall_holds_it_in_at_least_90(corpus, detection):
+    audit = replace(AUDIT, reviewer=Reviewer(detection=detection, false_alarm=1 - detection))
+    found = recall(audits(corpus, audit), gold(40, 60, audit) if detection < 1 else None)
+    assert np.all(coverage(found, corpus.recall_R) >= 0.9)
+    assert np.abs(np.nanmedian(found.value, axis=0) - corpus.recall_R).max() < 0.03
 
 
 def one(population: list[float], sampled: list[float], fired: list[float], said: list[float]) -> Counts:
@@ -122,6 +58,7 @@ def one(population: list[float], sampled: list[float], fired: list[float], said:
         fired_S=np.array(fired),
         fired_said_S=np.array(said),
         said_S=np.array(said),
+        taken_S=np.array(population) * np.array(fired) / np.array(sampled),
     )
 
 
@@ -146,6 +83,20 @@ def test_a_sample_in_which_all_agree_is_not_sure():
 def test_where_every_document_was_judged_almost_nothing_is_uncertain():
     found = precision(one([50], [50], [50], [45]))
     assert found.high - found.low < 1e-3
+
+
+def test_what_nobody_judged_may_be_all_right_or_all_wrong():
+    counts = Counts(
+        population_S=np.array([1000.0, 1000.0]),
+        sampled_S=np.array([50.0, 50.0]),
+        fired_S=np.array([50.0, 0.0]),
+        fired_said_S=np.array([45.0, 0.0]),
+        said_S=np.array([45.0, 10.0]),
+        taken_S=np.array([500.0, 500.0]),
+    )
+    found = precision(counts)
+    assert found.value == pytest.approx(0.9), "the rest is taken to be alike"
+    assert found.low < 0.5, "but half of what the rule took was not looked at"
 
 
 def test_a_rule_that_took_no_sampled_document_has_no_precision():

@@ -3,13 +3,22 @@
 The command line finds this module by name, so that `pipelines` need not import `trainer`.
 """
 
+import contextlib
 import json
+import os
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from curation.errors import InputError
 from curation.text.safe import visible
+
+if TYPE_CHECKING:
+    from trainer.presets import TrainConfig
+    from trainer.registering import Teller
+    from trainer.shards import Shards
 
 run_argument = click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
@@ -29,6 +38,7 @@ run_argument = click.argument("run", type=click.Path(exists=True, file_okay=Fals
 @click.option("--tensor-parallel", type=click.IntRange(min=1), metavar="RANKS", help="Ranks that hold one model.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]))
 @click.option("--compile/--no-compile", "is_compiled", default=None, help="Compile the blocks.")
+@click.option("--register", metavar="URL", help="Tell a service (gristmill serve) of steps and losses.")
 @click.option("--recompute/--no-recompute", default=None, help="Save memory: activations are computed twice.")
 def train(
     *,
@@ -47,6 +57,7 @@ def train(
     precision: str | None,
     is_compiled: bool | None,
     recompute: bool | None,
+    register: str | None,
 ) -> None:
     """Trains a model on the newest export of RUN, or on the export RUN itself.
 
@@ -82,10 +93,27 @@ def train(
     if warning:
         _say(f"warning: {warning}")
     folder = output or Path("trained") / f"{run.resolve().name}-{preset}"
-    done = train_on(shards, config, folder, tell=_say)
+    with _registered(register, config, shards, folder) as told:
+        done = train_on(shards, config, folder, tell=_say)
+        told.state = "stopped" if done.stopped else "done"
     if done.stopped:
         _say(f"stopped after step {done.step} of {done.steps}; the same command goes on from there")
     click.echo(visible(str(folder)))
+
+
+def _registered(
+    url: str | None, config: "TrainConfig", shards: "Shards", folder: Path
+) -> "AbstractContextManager[Teller]":
+    """Returns what tells the service at `url` of a training; only the first rank does."""
+    from trainer.registering import Registration, Teller, telling  # noqa: PLC0415
+
+    steps = -(-len(shards) // config.global_batch) * config.epochs
+    registration = Registration(
+        export=shards.root.name, name=str(folder.absolute())[-200:], global_batch=config.global_batch, steps=steps
+    )
+    teller = Teller(url=(url or "").rstrip("/"), registration=registration, folder=folder, tell=_say)
+    is_first = os.environ.get("RANK", "0") == "0"
+    return telling(teller) if url is not None and is_first else contextlib.nullcontext(teller)
 
 
 @click.command()

@@ -8,6 +8,7 @@ What a page may call, all of it safe in a request's thread:
 - `joblogs.tail(folder, lines=...)`, `answers.progress_of(...)`, with `service.dispatcher.folder(job)`.
 - `run_queries.newest(job.run)`, then `overview, documents, document, clusters`; `review_state(job.run)`.
 - `exports.exports_of(job.run)`, `files_of`, `documents_at`.
+- `service.schedules`: `all, get, add, remove, run_now`; `service.trainings`: `page, get, points, is_lost`.
 - `access.reads, runs, reviews, administers` as dependencies of routes; `request.state.principal` is who asks, and its
   `csrf` (None without a session) goes into the field `csrf` of every form, or the header `x-csrf-token`.
 

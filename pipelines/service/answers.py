@@ -10,6 +10,8 @@ from pipelines.service import tables
 MAX_SPEC_CHARS = 1 << 20
 Text = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")]
 Spec = Annotated[str, StringConstraints(max_length=MAX_SPEC_CHARS)]
+Short = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 JobId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{21}$")]
 
 
@@ -67,6 +69,49 @@ class Schedule(BaseModel):
     last: datetime.datetime | None
     last_job: str | None
     last_outcome: str | None
+
+
+class NewTraining(Strict):
+    """A training that begins, or goes on."""
+
+    export: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+    host: Short
+    global_batch: int = Field(ge=1, le=2**31)
+    steps: int = Field(ge=0, le=2**53)
+
+
+class Point(BaseModel):
+    """What a training measured at a step: losses in nats per token."""
+
+    step: int = Field(ge=0, le=2**53)
+    stage: Short | None
+    loss: Finite | None
+    losses: dict[Short, Finite] = Field(max_length=64)
+
+
+class Points(Strict):
+    """Steps that a training made since it told last."""
+
+    points: list[Point] = Field(max_length=1000)
+    state: Literal["running", "done", "stopped"] = "running"
+
+
+class Training(BaseModel):
+    """A training: where it is in its data, and when it told of itself last."""
+
+    id: str
+    name: str
+    export: str
+    host: str
+    global_batch: int
+    steps: int
+    state: Literal["running", "done", "stopped"]
+    is_lost: bool
+    step: int
+    stage: str | None
+    created: datetime.datetime
+    seen: datetime.datetime
 
 
 class Problem(BaseModel):
@@ -226,3 +271,10 @@ def schedule_of(row: tables.Schedule) -> Schedule:
     """Returns a schedule as the API shows it."""
     values = {name: getattr(row, name) for name in Schedule.model_fields if hasattr(row, name)}
     return Schedule.model_validate({**values, "due": time_of(row.next_ms), "last": time_of(row.last_ms)})
+
+
+def training_of(row: tables.Training, *, is_lost: bool) -> Training:
+    """Returns a training as the API shows it."""
+    values = {name: getattr(row, name) for name in Training.model_fields if hasattr(row, name)}
+    times = {"created": time_of(row.created_ms), "seen": time_of(row.seen_ms)}
+    return Training.model_validate({**values, **times, "is_lost": is_lost})

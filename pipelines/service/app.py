@@ -4,13 +4,16 @@ Pages are one more router: `create_app(service, routers=[...])`. A router finds 
 and asks the same functions as the API does.
 """
 
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
 
 from curation.errors import GristmillError, InputError
+from curation.text.safe import visible
 from pipelines.service.admin_routes import router as admin_routes
 from pipelines.service.asked import Conflict, service_of
 from pipelines.service.guard import Guard
@@ -19,6 +22,7 @@ from pipelines.service.run_queries import TooSlow
 from pipelines.service.run_routes import router as run_routes
 from pipelines.service.schedule_routes import router as schedule_routes
 from pipelines.service.service import Service
+from pipelines.service.training_routes import router as training_routes
 
 __all__ = ["create_app", "service_of"]
 
@@ -53,16 +57,24 @@ def create_app(service: Service, *, routers: Sequence[APIRouter] = ()) -> FastAP
         openapi_url="/api/openapi.json",
     )
     app.state.service = service
-    for router in (admin_routes, job_routes, run_routes, schedule_routes, *routers):
+    for router in (admin_routes, job_routes, run_routes, schedule_routes, training_routes, *routers):
         app.include_router(router)
     for kind, status in STATUS:
         app.add_exception_handler(kind, _answered(status))
+    app.add_exception_handler(RequestValidationError, _misfit)
     app.add_middleware(Guard, hosts=service.settings.hosts, audit=service.audit.note)
     return app
 
 
+def _misfit(_: Request, error: Exception) -> Response:
+    """Says what does not fit, without repeating it: what was sent may be no JSON (infinities, lone surrogates)."""
+    assert isinstance(error, RequestValidationError), "the handler of these"
+    found = [{key: item[key] for key in ("type", "loc", "msg")} for item in error.errors()]
+    return Response(json.dumps({"detail": found}, default=str), status_code=422, media_type="application/json")
+
+
 def _answered(status: int) -> Callable[[Request, Exception], JSONResponse]:
     def answer(_: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, status_code=status)
+        return JSONResponse({"detail": visible(str(error), keep_newlines=True)}, status_code=status)
 
     return answer

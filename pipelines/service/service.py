@@ -16,6 +16,7 @@ from pipelines.service.processes import write_file
 from pipelines.service.schedules import Schedules
 from pipelines.service.settings import ServiceSettings
 from pipelines.service.tokens import Sessions, Tokens
+from pipelines.service.trainings import Trainings
 
 LOG = logging.getLogger("gristmill.service")
 KEY = "session.key"
@@ -33,6 +34,7 @@ class Service:
     audit: Audit
     dispatcher: Dispatcher
     schedules: Schedules
+    trainings: Trainings
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -83,6 +85,7 @@ def open_service(settings: ServiceSettings) -> Service:
         audit=Audit(engine),
         dispatcher=Dispatcher(settings=settings, jobs=jobs),
         schedules=Schedules(jobs),
+        trainings=Trainings(jobs),
     )
 
 

@@ -151,5 +151,5 @@ class TrainingPoint(Base):
     training_id: Mapped[str] = mapped_column(String(21), primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True)
     stage: Mapped[str | None] = mapped_column(String(200))
-    loss: Mapped[float] = mapped_column(Double)
+    loss: Mapped[float | None] = mapped_column(Double)
     losses: Mapped[dict[str, float]]

@@ -1,12 +1,16 @@
 """Services on a temporary folder, and processes that obey the protocol of an attempt without running anything."""
 
+import contextlib
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import uvicorn
 from sqlalchemy import update
 
+from pipelines.service.app import create_app
 from pipelines.service.audit import Audit
 from pipelines.service.database import open_database, writing
 from pipelines.service.dispatcher import Dispatcher
@@ -16,6 +20,7 @@ from pipelines.service.service import Service
 from pipelines.service.settings import ServiceSettings
 from pipelines.service.tables import Job
 from pipelines.service.tokens import Sessions, Tokens
+from pipelines.service.trainings import Trainings
 
 SPEC = "job: small\ninputs: {files: {files: [data/*.txt]}}\n"
 ENDS = """
@@ -75,7 +80,23 @@ def service_in(folder: Path, *, script: str = ENDS + "end(0)", owner: str | None
         audit=Audit(engine),
         dispatcher=dispatcher,
         schedules=Schedules(jobs),
+        trainings=Trainings(jobs),
     )
+
+
+@contextlib.contextmanager
+def live(service: Service) -> Iterator[str]:
+    """Yields the address of a service that answers over a socket; nothing ticks by itself."""
+    app = create_app(service)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None, ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def new_job(service: Service, **changes: object) -> NewJob:

@@ -27,6 +27,7 @@ from curation.kernels.fasttext_rows import Rows, Settings, write_products
 from curation.kernels.folding import folded_words
 from curation.kernels.gopher import quality_counts
 from curation.kernels.grams import bitmap_of, candidates, grams_of
+from curation.kernels.html_tokens import html_tokens
 from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
 from curation.kernels.line_statistics import line_counts
 from curation.kernels.lines import joined_lines, lines
@@ -55,7 +56,9 @@ def warm() -> None:
     _warm_text()
     _warm_links()
     best_fit(np.ones(2, dtype=np.int64), np.ones(1, dtype=np.int64), capacity=1)
-    page_work(np.frombuffer(b"<p class='a'>text<br></p>", dtype=np.uint8))
+    page = np.frombuffer(b"<p class='a'>text<br></p>", dtype=np.uint8)
+    page_work(page)
+    html_tokens(page)
 
 
 def kernels() -> dict[str, Dispatcher]:

@@ -53,7 +53,7 @@ WINDOWS_32.setflags(write=False)
 @borrowing
 def _named(page, begin, end, names_S4, name_bytes):  # type: ignore[no-untyped-def]
     """Returns the slot of the name page[begin:end], or -1."""
-    value = 0
+    value = np.int64(0)
     for at in range(begin, end):
         value = (value * _FACTOR + np.int64(page[at])) & 0x3FFFFFFF
     slot = value & _MASK

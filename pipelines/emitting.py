@@ -56,6 +56,7 @@ def export_run(
         provenance={"job": job.spec.job, "run_fingerprint": job.fingerprint},
         parent=parent,
         earlier=earlier or {},
+        max_synthetic_fraction=job.spec.synthesis.max_fraction if job.spec.synthesis else None,
     )
     export = export_shards(request)
     check_tokens(job.store, export.folder)

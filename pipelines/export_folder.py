@@ -16,7 +16,7 @@ from pathlib import Path
 
 from curation.curriculum.shard_schema import FORMAT, ORDER, format_version
 from curation.errors import GristmillError
-from pipelines.export_order import Side, order_rows, stage_entry, totals_of
+from pipelines.export_order import Side, order_rows, stage_entry, synthetic_totals, totals_of
 from pipelines.faults import reach
 from pipelines.parts import write_part
 from pipelines.shard_file import Layout, sha256_of, write_stage
@@ -26,6 +26,8 @@ from pipelines.tokenize import PinnedTokenizer
 
 MANIFEST, DIGESTS, TOKENIZER, ORDER_FILE = "manifest.json", "MANIFEST.sha256", "tokenizer.json", "order.parquet"
 VALIDATION = "validation"
+MOST_SYNTHETIC = "max_synthetic_fraction"
+"""Key of the manifest, where the share of synthetic tokens is bounded."""
 TEMPORARY = ".tmp-export-"
 
 
@@ -92,6 +94,8 @@ def _write_side(root: Path, content: Content, side: Side, *, extra: Mapping[str,
         files += write_stage(content.tokens, stage, content.layout, root=root, folder=folder)
     order = write_part(Store(str(root)), ORDER_FILE, ORDER, order_rows(content.tokens, side)).written
     totals = totals_of(content.tokens, side)
+    if MOST_SYNTHETIC in content.manifest:
+        totals |= synthetic_totals(content.tokens, side)
     if content.layout.has_mask:
         totals["targets"] = sum(int(str(file["targets"])) for file in files)
     manifest = _json(

@@ -131,6 +131,19 @@ def totals_of(tokens: TokenStore, side: Side) -> dict[str, int]:
     }
 
 
+def synthetic_totals(tokens: TokenStore, side: Side) -> dict[str, int]:
+    """Returns tokens (copies and EOS included) and documents of one side that are synthetic, emitted and left out."""
+    emitted_D = _emissions(tokens, side)[side.rows_D]
+    length_D, made_D = tokens.num_tokens_N[side.rows_D] + 1, tokens.is_synthetic_N[side.rows_D]
+    left_out_D = made_D & (emitted_D == 0)
+    return {
+        "synthetic": int((length_D * emitted_D)[made_D].sum()),
+        "synthetic_documents": int((made_D & (emitted_D > 0)).sum()),
+        "synthetic_left_out": int(length_D[left_out_D].sum()),
+        "synthetic_left_out_documents": int(left_out_D.sum()),
+    }
+
+
 def stage_entry(tokens: TokenStore, stage: StageRows) -> dict[str, object]:
     """Returns what the manifest says of a stage."""
     packing: Packing = stage.packing

@@ -8,7 +8,7 @@ import os
 import signal
 from collections import Counter
 
-POINTS = ("after_temp_write", "before_rename", "before_manifest", "in_survivors")
+POINTS = ("after_temp_write", "before_rename", "before_manifest", "in_survivors", "in_synthesis")
 
 _reached: Counter[str] = Counter()
 

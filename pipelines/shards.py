@@ -7,8 +7,9 @@ memory map. The folder is written under a temporary name and renamed; an export 
 import dataclasses
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,10 @@ from curation.curriculum.order import Candidates, Order, Schedule, order_documen
 from curation.curriculum.packing import pack
 from curation.curriculum.scales import NO_LEVEL, Scale, spearman
 from curation.curriculum.shard_schema import DTYPES, format_version
+from curation.curriculum.synthetic_share import most_synthetic, taken
 from curation.errors import GristmillError, SpecError
 from curation.identity import fingerprint
-from pipelines.export_folder import MANIFEST, Content, publish_folder
+from pipelines.export_folder import MANIFEST, MOST_SYNTHETIC, Content, publish_folder
 from pipelines.export_order import Side, order_digest
 from pipelines.shard_file import GROUP_BYTES, Layout, StageRows
 from pipelines.spec import ShardsSpec
@@ -46,6 +48,7 @@ class ExportRequest:
     that of plan and decisions; `provenance` is any JSON object that the manifest should carry; `parent` names the
     export that this one replaces. `earlier` says in which generation each document of the parent is (0: its first
     stages): they keep their rows, and all others become a further stage; empty: one order for all.
+    `max_synthetic_fraction`: share of the training tokens that synthetic documents may have; None: any.
     """
 
     store: Store
@@ -59,6 +62,7 @@ class ExportRequest:
     provenance: Mapping[str, object] = field(default_factory=dict)
     parent: str | None = None
     earlier: Mapping[bytes, int] = field(default_factory=dict)
+    max_synthetic_fraction: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,7 @@ def export_shards(request: ExportRequest) -> Export:
                     "seed": request.seed,
                     "provenance": dict(request.provenance),
                     "scores": _correlations(tokens),
+                    **_share_of(request),
                 },
             )
             publish_folder(request.store, folder, content, train=train, held_out=held_out)
@@ -146,8 +151,13 @@ def _arrange(tokens: TokenStore, request: ExportRequest, *, is_validation: bool)
     rows_D = np.flatnonzero(tokens.is_validation_N == is_validation)
     difficulty, quality = _no_scale(tokens), _no_scale(tokens)
     stages: list[StageRows] = []
-    for generation, rows in enumerate(_generations(tokens, request.earlier, rows_D)):
-        order = _order(tokens, request, rows, is_random=is_validation or generation > 0, is_validation=is_validation)
+    balance = _Balance()
+    generations = _generations(tokens, request.earlier, rows_D)
+    for generation, all_rows in enumerate(generations):
+        is_capped = not is_validation and generation == len(generations) - 1
+        is_random = is_validation or generation > 0
+        order_of = partial(_order, tokens, request, is_random=is_random, is_validation=is_validation)
+        rows, order = _within_share(tokens, request, balance, all_rows, order_of, is_capped=is_capped)
         _spread(order.difficulty, rows, difficulty)
         _spread(order.quality, rows, quality)
         for stage in order.stages:
@@ -172,6 +182,49 @@ def _arrange(tokens: TokenStore, request: ExportRequest, *, is_validation: bool)
         rows_D=rows_D,
         digest=order_digest(tokens, stages),
     )
+
+
+@dataclass(slots=True)
+class _Balance:
+    """Tokens emitted so far, copies and EOS included."""
+
+    synthetic: int = 0
+    others: int = 0
+
+
+def _within_share(
+    tokens: TokenStore,
+    request: ExportRequest,
+    before: _Balance,
+    rows: Int64Array,
+    order_of: Callable[[Int64Array], Order],
+    *,
+    is_capped: bool,
+) -> tuple[Int64Array, Order]:
+    """Returns rows and their order, without the synthetic ones that would pass the spec's share of all tokens.
+
+    What is left out has no part in the order, so that it stays the same when it is made again from what was emitted. A
+    mixture may emit other documents instead, so it is counted once more.
+    """
+    while True:
+        order = order_of(rows)
+        emitted_D = np.zeros(rows.size, dtype=np.int64)
+        for stage in order.stages:
+            emitted_D += np.bincount(stage.document_E, minlength=rows.size)
+        emitted_D *= tokens.num_tokens_N[rows] + 1
+        made_D = tokens.is_synthetic_N[rows]
+        synthetic, others = int(emitted_D[made_D].sum()), int(emitted_D[~made_D].sum())
+        most = synthetic
+        if is_capped and request.max_synthetic_fraction is not None:
+            allowed = most_synthetic(before.others + others, fraction=request.max_synthetic_fraction)
+            most = max(allowed - before.synthetic, 0)
+        if synthetic <= most:
+            before.synthetic, before.others = before.synthetic + synthetic, before.others + others
+            return rows, order
+        ids = tokens.ids.take(pa.array(rows[made_D]))
+        keep_D = ~made_D
+        keep_D[made_D] = taken(ids, emitted_D[made_D], budget=most, seed=request.seed)
+        rows = rows[keep_D]
 
 
 def _generations(tokens: TokenStore, earlier: Mapping[bytes, int], rows_D: Int64Array) -> list[Int64Array]:
@@ -232,6 +285,12 @@ def _spread(scale: Scale, rows_D: Int64Array, whole: Scale) -> None:
     whole.value_N[rows_D], whole.level_N[rows_D] = scale.value_N, scale.level_N
 
 
+def _share_of(request: ExportRequest) -> dict[str, object]:
+    """Returns the bound on synthetic tokens by its key in the manifest, where there is one."""
+    most = request.max_synthetic_fraction
+    return {} if most is None else {MOST_SYNTHETIC: most}
+
+
 def _correlations(tokens: TokenStore) -> dict[str, object]:
     """Returns how the scores of the training documents agree, for the manifest."""
     train = ~tokens.is_validation_N
@@ -254,5 +313,6 @@ def _digest(request: ExportRequest, train: Side, held_out: Side, *, has_mask: bo
         "parent": request.parent,
         "order": [train.digest, held_out.digest],
         "format_version": format_version(has_mask=has_mask),
+        **_share_of(request),
     }
     return fingerprint(covered)

@@ -15,6 +15,7 @@ import pyarrow as pa
 from curation.errors import SchemaError, SpecError
 from curation.synthesis.children import Generator, with_parent_text
 from curation.synthesis.mined import MinedTasks
+from pipelines.faults import reach
 from pipelines.linking import load_array
 from pipelines.measuring import Job, measured_schema, write_measured
 from pipelines.parts import read_batches
@@ -54,6 +55,7 @@ def synthetic_parts(spec: JobSpec, parts: tuple[str, ...]) -> dict[str, NamedPar
 
 def synthesize_part(job: Job, part: str, made_of: NamedPart) -> None:
     """Writes `measured/` and `signatures/` of the children that one generator makes of one part (idempotent)."""
+    reach("in_synthesis")
     name, source = made_of
     write_measured(job, part, _children(job, generators_of(job.spec)[name], source))
 

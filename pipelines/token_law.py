@@ -15,12 +15,15 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 
 from curation.curriculum.shard_schema import ORDER, shard_schema
+from curation.curriculum.synthetic_share import most_synthetic
 from curation.curriculum.tokens import TokenBalance
 from curation.errors import ConservationError
+from curation.identity import type_of_id
 from curation.schema import TOKENS
-from pipelines.export_folder import MANIFEST, ORDER_FILE, VALIDATION
+from pipelines.export_folder import MANIFEST, MOST_SYNTHETIC, ORDER_FILE, VALIDATION
 from pipelines.store import Store
 
+MADE = pa.schema([pa.field("doc_id", type_of_id), pa.field("generator", pa.string())])
 MEMORY = "1GB"
 SHARD_COLUMNS = ("n_valid", "continued", "doc_lens", "doc_ids")
 
@@ -50,6 +53,13 @@ SELECT (SELECT coalesce(sum(length - 1), 0) FROM documents)::BIGINT,
        (SELECT coalesce(sum(continued::INTEGER), 0) FROM shards)::BIGINT,
        (SELECT coalesce(sum(length * greatest(emissions - 1, 0)), 0) FROM documents)::BIGINT,
        (SELECT coalesce(sum(length) FILTER (emissions = 0), 0) FROM documents)::BIGINT
+"""
+
+
+SYNTHETIC = """
+SELECT coalesce(sum(length * emissions) FILTER (generator IS NOT NULL), 0)::BIGINT,
+       coalesce(sum(length * emissions), 0)::BIGINT
+FROM documents LEFT JOIN made USING (doc_id)
 """
 
 
@@ -85,6 +95,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, store: Store, side: str, spi
     )
     connection.register("tokens", _dataset(store, store.names("tokens", ".parquet"), TOKENS))
     connection.register("shards", _dataset(store, store.names(f"{side}/stages", ".parquet"), shards))
+    connection.register("made", _dataset(store, store.names("documents", ".parquet"), MADE))
     connection.register("ordering", _dataset(store, [f"{side}/{ORDER_FILE}"], ORDER))
 
 
@@ -105,7 +116,23 @@ def _differences(connection: duckdb.DuckDBPyConnection, store: Store, side: str,
         balance.check()
     except ConservationError as error:
         yield str(error)
-    totals = json.loads(store.read(f"{side}/{MANIFEST}"))["totals"]
+    manifest = json.loads(store.read(f"{side}/{MANIFEST}"))
+    totals = manifest["totals"]
+    if MOST_SYNTHETIC in manifest:
+        yield from _synthetic(connection, manifest)
     for key, name in zip(("kept", "eos", "tokens", "overlaps", "repeats", "left_out"), names, strict=True):
         if totals[key] != getattr(balance, name):
             yield f"manifest.json: totals.{key}: expected {getattr(balance, name)}, found {totals[key]}"
+
+
+def _synthetic(connection: duckdb.DuckDBPyConnection, manifest: dict[str, object]) -> Iterator[str]:
+    """Yields what is wrong with the share of synthetic tokens, counted from the kept documents and the order."""
+    ((synthetic, emitted),) = connection.execute(SYNTHETIC).fetchall()
+    totals, fraction = manifest["totals"], manifest[MOST_SYNTHETIC]
+    assert isinstance(totals, dict), "the exporter wrote it"
+    assert isinstance(fraction, float), "the exporter wrote it"
+    if totals["synthetic"] != synthetic:
+        yield f"manifest.json: totals.synthetic: expected {synthetic}, found {totals['synthetic']}"
+    most = most_synthetic(emitted - synthetic, fraction=fraction)
+    if manifest["split"] == "train" and synthetic > most:
+        yield f"expected at most {most} synthetic tokens ({fraction:g} of all), found {synthetic}"

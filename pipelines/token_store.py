@@ -44,6 +44,7 @@ class TokenStore:
     source_N: Int64Array
     language_N: Int64Array
     is_validation_N: NDArray[np.bool_]
+    is_synthetic_N: NDArray[np.bool_]
     num_tokens_N: Int64Array
     score_SN: Mapping[str, NDArray[np.float64]]
     part_N: NDArray[np.int32]
@@ -133,6 +134,7 @@ def load_token_store(
         source_N=source_N,
         language_N=language_N,
         is_validation_N=np.array(pa.compute.equal(table["split"], "validation").to_numpy(), dtype=bool),
+        is_synthetic_N=np.array(table["generator"].is_valid().to_numpy(), dtype=bool),
         num_tokens_N=num_tokens,
         score_SN={
             COMPRESSION: table["compression_ratio"].to_numpy(),
@@ -149,15 +151,15 @@ def load_token_store(
 
 
 def _empty(signals: Sequence[str]) -> pa.Table:
-    types = (pa.binary(16), pa.string(), pa.string(), pa.int64(), pa.float64(), pa.string())
-    columns = dict(zip([*COLUMNS, "language"], types, strict=True)) | {
+    types = (pa.binary(16), pa.string(), pa.string(), pa.int64(), pa.float64(), pa.string(), pa.string())
+    columns = dict(zip([*COLUMNS, "language", "generator"], types, strict=True)) | {
         f"signal.{name}": pa.float64() for name in signals
     }
     return pa.table({name: pa.array([], kind) for name, kind in columns.items()})
 
 
 def _read(store: Store, part: str, signals: Sequence[str]) -> pa.Table:
-    """Returns the columns of a part, with signals and `language` (where there is one) from its documents."""
+    """Returns the columns of a part, with signals, `language` and `generator` (where they are) from its documents."""
     table = read_part(store, f"tokens/{part}.parquet", COLUMNS)
     name = f"documents/{part}.parquet"
     with store.open(name) as file:
@@ -166,11 +168,13 @@ def _read(store: Store, part: str, signals: Sequence[str]) -> pa.Table:
     for column in wanted:
         if column not in schema.names or not pa.types.is_floating(schema.field(column).type):
             raise SpecError(f"shards: expected {column} in {name} as a number, found none; add its signal to the spec")
-    known = [column for column in ("signal.language",) if column in schema.names]
+    known = [column for column in ("signal.language", "generator") if column in schema.names]
     documents = read_part(store, name, ["doc_id", *known, *wanted])
     if not documents["doc_id"].equals(table["doc_id"]):
         raise VerifyError(f"tokens/{part}.parquet: expected the documents of {name}, found others; tokenize again")
-    table = table.append_column("language", documents[known[0]] if known else pa.nulls(table.num_rows, pa.string()))
+    for column in ("signal.language", "generator"):
+        values = documents[column] if column in known else pa.nulls(table.num_rows, pa.string())
+        table = table.append_column(column.removeprefix("signal."), values)
     for column in wanted:
         table = table.append_column(column, documents[column].cast(pa.float64()))
     return table

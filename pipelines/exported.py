@@ -96,14 +96,6 @@ def tokens_of(table: pa.Table, exported: Exported) -> NDArray[np.unsignedinteger
     return data[start : start + len(array) * exported.row_tokens].reshape(-1, exported.row_tokens)
 
 
-def mask_of(table: pa.Table) -> NDArray[np.uint8]:
-    """Returns (R, T + 1): what each token of a table with `loss_mask` is for (`curation.text.conversation`)."""
-    array = table[MASK].combine_chunks()
-    width = array.type.byte_width
-    data = np.frombuffer(array.buffers()[1] or b"", dtype=np.uint8)
-    return data[array.offset * width : (array.offset + len(array)) * width].reshape(-1, width)
-
-
 def lengths_of(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Returns the lengths of all pieces (P,), and how many each row has (R,)."""
     lens = table["doc_lens"].combine_chunks()

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from curation.curriculum.shard_schema import MASK
+from curation.curriculum.shard_schema import MASK, mask_of
 from curation.errors import GristmillError, SpecError
-from pipelines.exported import Exported, lengths_of, mask_of, tokens_of
+from pipelines.exported import Exported, lengths_of, tokens_of
 
 MEGATRON_HEADER, MEGATRON_VERSION = b"MMIDIDX\x00\x00", 1
 MEGATRON_CODES = {"uint16": 8, "int32": 4}

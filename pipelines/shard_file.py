@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from curation.curriculum.order import Stage
 from curation.curriculum.packing import Packing, Pieces
-from curation.curriculum.shard_schema import MASK, row_bytes, shard_schema
+from curation.curriculum.shard_schema import MASK, mask_of, row_bytes, shard_schema
 from curation.curriculum.token_page import LayoutError, token_page
 from curation.errors import GristmillError
 from curation.text.conversation import LEARNT
@@ -205,8 +205,7 @@ def _places(stage: StageRows, pieces: Pieces) -> NDArray[np.int64]:
 
 def _num_targets(group: pa.Table) -> int:
     """Returns how many tokens of a row group are predicted and to be learnt: not the first of a piece."""
-    width = group.schema.field(MASK).type.byte_width
-    mask_RC = np.frombuffer(group[MASK].combine_chunks().buffers()[1], np.uint8).reshape(-1, width)
+    mask_RC = mask_of(group)
     lens = group["doc_lens"].combine_chunks()
     is_first_RC = np.zeros_like(mask_RC, dtype=bool)
     for row, lengths in enumerate(lens.to_pylist()):

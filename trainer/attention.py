@@ -47,7 +47,8 @@ def flex_mask(segments: Tensor, *, window: int | None = None) -> BlockMask:
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask) -> Tensor:
     """Returns (R, H, T, d): what queries (R, H, T, d) read; keys and values may have fewer heads, shared in groups."""
     if isinstance(mask, BlockMask):
-        flex = _compiled_flex() if query.is_cuda else flex_attention
+        is_eager = query.is_cuda and not torch.compiler.is_compiling()  # a compiled block compiles it with itself
+        flex = _compiled_flex() if is_eager else flex_attention
         return flex(query, key, value, block_mask=mask, enable_gqa=True)
     return scaled_dot_product_attention(query, key, value, attn_mask=mask, enable_gqa=True)
 

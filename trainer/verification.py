@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.curriculum.shard_schema import MASK
+from curation.curriculum.shard_schema import MASK, mask_of
 from curation.errors import VerifyError
 from curation.identity import ID_BYTES
 from curation.text.conversation import IS_REJECTED, LEARNT
 from trainer.manifest import Manifest, safe_path
-from trainer.shards import PIECE_COLUMNS, OpenFile, Shards, checked_path, mask_of
+from trainer.open_file import OpenFile, checked_path
+from trainer.shards import PIECE_COLUMNS, Shards
 
 DIGESTS = "MANIFEST.sha256"
 CHUNK_BYTES = 1 << 20

@@ -5,7 +5,9 @@ uncompressed PLAIN page per row group, so the token ids of a row group lie side 
 be memory-mapped, while the file stays ordinary Parquet for every other reader.
 """
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from curation.identity import type_of_id
 
@@ -70,6 +72,14 @@ def shard_schema(*, sequence_length: int, dtype: str, tokenizer_sha256: str, has
         ],
         metadata=dict(zip(METADATA_KEYS, values, strict=True)),
     )
+
+
+def mask_of(table: pa.Table) -> NDArray[np.uint8]:
+    """Returns (R, T + 1): the column `loss_mask` of a table; a view where it is one chunk."""
+    array = table[MASK].combine_chunks()
+    width = array.type.byte_width
+    data = np.frombuffer(array.buffers()[1] or b"", dtype=np.uint8)
+    return data[array.offset * width : (array.offset + len(array)) * width].reshape(-1, width)
 
 
 ORDER = pa.schema(

@@ -17,7 +17,8 @@ from pipelines.shards import export_shards
 from tests.token_runs import documents, texts, tokenizer, write_run
 from trainer.batch import IGNORE
 from trainer.manifest import parse_manifest
-from trainer.shards import SlowLayoutWarning, open_shards
+from trainer.open_file import SlowLayoutWarning
+from trainer.shards import open_shards
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ so the API and the pages say the same. What a finished run is asked again and ag
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from curation.errors import GristmillError, InputError
 from pipelines.answers import Answer, Failure, Match, Paragraph
-from pipelines.lookup import decision_rows, measured_rows, named, parts_of
+from pipelines.lookup import measured_rows, named, parts_of
 from pipelines.questions import MATCHES, spec_of, why_document
 from pipelines.report import figures
 from pipelines.report.rules import RuleRow, rule_rows
@@ -128,8 +128,8 @@ def newest(path: str) -> Run:
 
 
 @contextmanager
-def asking(run: Run) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yields a connection to a run's tables with limits on memory and time; few are open at once.
+def asking(run: Run, *tables: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yields a connection to some of a run's tables with limits on memory and time; few are open at once.
 
     Raises:
         TooSlow: the block took longer than `SECONDS`.
@@ -137,7 +137,7 @@ def asking(run: Run) -> Iterator[duckdb.DuckDBPyConnection]:
     if not AT_ONCE.acquire(timeout=SECONDS):
         raise TooSlow("the service is busy with other questions; ask again")
     try:
-        with run.connect(memory_bytes=MEMORY_BYTES) as connection:
+        with run.connect(memory_bytes=MEMORY_BYTES, tables=tables) as connection:
             timer = threading.Timer(SECONDS, connection.interrupt)
             timer.start()
             try:
@@ -158,7 +158,7 @@ def overview(run: Run) -> Overview:
 @lru_cache(maxsize=256)
 def _overview(uri: str, version: int) -> Overview:
     run = open_run(uri)
-    with asking(run) as connection:
+    with asking(run, "files", "accounts", "decisions", "tokens") as connection:
         funnel, counts = figures.funnel(connection), figures.rule_counts(connection)
     return Overview(is_finished=bool(version), funnel=funnel, rules=tuple(rule_rows(spec_of(run), counts)))
 
@@ -173,7 +173,8 @@ def _version(run: Run) -> int:
 
 
 _LISTED = f"""
-SELECT doc_id FROM decisions WHERE {MATCHES} AND ($decided_by IS NULL OR decided_by = $decided_by)
+SELECT doc_id, state, decided_by, failed, review_reasons, cluster_id, split
+FROM decisions WHERE {MATCHES} AND ($decided_by IS NULL OR decided_by = $decided_by)
   AND ($source IS NULL OR source = $source) AND ($cluster IS NULL OR cluster_id = $cluster)
   AND ($after IS NULL OR doc_id > $after)
 ORDER BY doc_id LIMIT $count
@@ -203,27 +204,22 @@ def documents(run: Run, wanted: Wanted, *, count: int = 50) -> list[Listed]:
         "after": _id(wanted.after),
         "count": min(count, MAX_PAGE),
     }
-    with asking(run) as connection:
-        ids = [row[0] for row in connection.execute(_LISTED, values).fetchall()]
-    return listed(run, ids)
-
-
-def listed(run: Run, ids: Sequence[bytes]) -> list[Listed]:
-    """Returns documents in the order of `ids`; those that are not there are left out."""
-    parts = parts_of(run, ids)
-    rows, decisions = measured_rows(run, parts, []), decision_rows(run, parts)
+    with asking(run, "decisions") as connection:
+        rows = connection.execute(_LISTED, values).fetchall()
+    ids = [row[0] for row in rows]
+    names = measured_rows(run, parts_of(run, ids), [])
     return [
         Listed(
-            document=named(rows[doc_id]),
-            state=decided["state"],
-            decided_by=decided["decided_by"],
-            failed=decided["failed"],
-            review_reasons=decided["review_reasons"],
-            cluster_id=decided["cluster_id"].hex() if decided["cluster_id"] else None,
-            split=decided["split"],
+            document=named(names[doc_id]),
+            state=state,
+            decided_by=decided_by,
+            failed=failed,
+            review_reasons=reasons,
+            cluster_id=cluster_id.hex() if cluster_id else None,
+            split=split,
         )
-        for doc_id in ids
-        if doc_id in rows and (decided := decisions.get(doc_id))
+        for doc_id, state, decided_by, failed, reasons, cluster_id, split in rows
+        if doc_id in names
     ]
 
 
@@ -249,7 +245,7 @@ def document(run: Run, name: str) -> Document:
     doc_id = bytes.fromhex(answers[0]["document"]["doc_id"])
     row = measured_rows(run, parts_of(run, [doc_id]), ["text", "edits", "signal.paragraph_languages"])[doc_id]
     text = row.get("text")
-    with asking(run) as connection:
+    with asking(run, "people") as connection:
         people = connection.execute(_PEOPLE, {"doc": doc_id}).fetchall()
     names = Reviewed.__annotations__
     paragraphs: object = row.get("signal.paragraph_languages")
@@ -266,7 +262,7 @@ def document(run: Run, name: str) -> Document:
 
 def clusters(run: Run, *, most: int = 50) -> list[Cluster]:
     """Returns the largest groups of documents that are the same."""
-    with asking(run) as connection:
+    with asking(run, "decisions") as connection:
         found = figures.largest_clusters(connection, most=most)
     return [Cluster(cluster_id=cluster.hex(), documents=size, kept=kept) for cluster, size, kept in found]
 
@@ -286,9 +282,9 @@ def review_state(path: str) -> ReviewState:
         InputError: there is no run.
     """
     run, decided = open_run(path), newest(path)
-    with asking(decided) as connection:
+    with asking(decided, "decisions") as connection:
         waiting = dict(connection.execute(_WAITING).fetchall())
-    with asking(run) as connection:
+    with asking(run, "tasks", "people") as connection:
         questions = dict(connection.execute(_QUESTIONS).fetchall())
         answered = connection.execute(_ANSWERED).fetchall()[0][0]
     return ReviewState(waiting=waiting, questions=questions, answered=answered, projects=_projects(path))

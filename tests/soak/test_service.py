@@ -1,9 +1,10 @@
-"""The service under 20 kills at random moments."""
+"""The service under 20 kills at random moments; what happened is written to infra/benchmarks/results."""
 
 from pathlib import Path
 
 import pytest
 
+from infra.benchmarks.records import circumstances, save
 from tests.pipelines.service.killing import SPEC, at_random_moments, export_digests, real_service, times_finished
 
 pytestmark = pytest.mark.soak
@@ -20,4 +21,7 @@ def test_twenty_kills_lose_no_job_run_none_twice_and_change_no_export(tmp_path: 
         assert done["run"] > 0
         assert [job["state"] for job in ended] == ["done"] * NUM_JOBS
         assert [times_finished(str(job["run"])) for job in ended] == [1] * NUM_JOBS
-        assert len({export_digests(str(job["run"])) for job in ended}) == 1
+        digests = {export_digests(str(job["run"])) for job in ended}
+        assert len(digests) == 1
+    attempts = [job["attempt"] for job in ended]
+    save("service_kills", {"circumstances": circumstances(), "seed": SEED, "kills": done, "attempts": attempts})

@@ -137,6 +137,7 @@ def at_random_moments(service: RealService, jobs: list[str], *, kills: int, seed
             service.kill()
             done["service"] += 1
             service.start()
-        elif service.kill_run(draw.choice(jobs)):
-            done["run"] += 1
+        else:  # of those that have a process: without one, another moment is drawn
+            running = [job for job in jobs if processes.members(service.job_folder(job))]
+            done["run"] += bool(running) and service.kill_run(draw.choice(running))
     return done

@@ -97,6 +97,8 @@ class Explanation(TypedDict):
     link_jaccard: float | None
     link_threshold: float | None
     links: list[Link]  # most similar first, at most 50
+    made_of: str | None  # id of the document that it was made from
+    made_by: str | None  # generator, template and model of a synthetic document
     license: str | None
     extractor: str | None
     num_edits: int
@@ -152,6 +154,8 @@ def answer_text(answer: Answer) -> str:
     lines += [f"  review    {visible(reason)}" for reason in told["review_reasons"]]
     lines += _cluster_lines(told)
     lines += [f"  split     {told['split']}"] if told["split"] else []
+    lines += [f"  made of   {told['made_of']}"] if told["made_of"] else []
+    lines += [f"  made by   {visible(told['made_by'])}"] if told["made_by"] else []
     lines += [f"  licence   {visible(told['license'])}"] if told["license"] else []
     lines += ["", "  rules", *(_check_line(check) for check in told["checks"])] if told["checks"] else []
     lines += ["", "  signals", *(f"    {visible(name):28} {_value(value)}" for name, value in told["signals"].items())]

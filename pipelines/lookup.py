@@ -36,6 +36,10 @@ class MeasuredRow(NamingRow, total=False):
     """What is shown of a row of `measured`; signals are read by their names."""
 
     domain: str | None
+    parent_id: bytes | None
+    generator: str | None
+    template: str | None
+    model: str | None
     license: str | None
     extractor: str | None
     edits: list[object] | None

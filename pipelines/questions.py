@@ -37,6 +37,9 @@ EXCERPT_CHARS = 600
 STATES = ("kept", "dropped", "review")
 
 
+MADE_BY = ("generator", "template", "model")
+
+
 def why_document(run: Run, document: str) -> list[Answer]:
     """Explains the document that `document` names; where several match, lists the first 50 of them.
 
@@ -167,6 +170,8 @@ def _explain(run: Run, decision: DecisionRow) -> Explanation:
         link_jaccard=decision["link_jaccard"],
         link_threshold=decision["link_threshold"],
         links=_links(run, doc_id),
+        made_of=parent.hex() if (parent := row.get("parent_id")) else None,
+        made_by=", ".join(name for key in MADE_BY if (name := _values(row).get(key)) and isinstance(name, str)) or None,
         license=row["license"],
         extractor=row["extractor"],
         num_edits=len(row.get("edits") or []),

@@ -28,6 +28,7 @@ from pipelines.report.provenance import provenance_of
 from pipelines.report.recall import recall_of
 from pipelines.report.rules import MOST_RULES, rule_rows, thresholds_of
 from pipelines.report.samples import sample_groups
+from pipelines.report.synthetic import synthetic_of
 from pipelines.rundir import Run, open_run
 from pipelines.spec import JobSpec
 
@@ -139,6 +140,7 @@ def _content(run: Run, connection: duckdb.DuckDBPyConnection, spec: JobSpec | No
         "chains": figures.chains(connection),
         "largest": figures.largest_clusters(connection, most=LARGEST_CLUSTERS),
         "curriculum": curriculum_of(run),
+        "synthetic": synthetic_of(run, connection),
         "people": people_of(run, connection),
         "personal_data": personal_data_of(run, connection),
         "contaminated": contaminated_of(run, connection),

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 KINDS = frozenset({"wsd", "moderate"})
 NEAR_ZERO = 0.1
 """A last rate below this share of the peak counts as a decay to zero (this project's choice)."""
-BEST_LAST = frozenset({"anneal", "quality-ascending"})
-"""Orderings whose best documents come at the end."""
+BEST_LAST = frozenset({"anneal", "quality"})
+"""Stages whose best documents come at the end, as `curation.curriculum.order` names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +63,19 @@ class Schedule:
 
 
 def advice(schedule: Schedule, *, last_stage: str, average_last: int) -> str | None:
-    """Returns a warning where the best data would meet a learning rate near zero, else None."""
-    if last_stage not in BEST_LAST or schedule.last_fraction >= NEAR_ZERO:
+    """Returns a warning where a rate near zero would meet the best data, or checkpoints to average; else None."""
+    if schedule.last_fraction >= NEAR_ZERO:
         return None
-    averaging = "" if average_last > 1 else " --average-last 4"
-    return (
-        f"the last stage, {last_stage!r}, holds the best documents, and the learning rate ends at "
-        f"{schedule.last_fraction:g} of its peak, so they change little (arXiv 2511.18903). "
-        f"Try --schedule moderate{averaging}"
-    )
+    ends = f"the learning rate ends at {schedule.last_fraction:g} of its peak"
+    if last_stage in BEST_LAST:
+        averaging = "" if average_last > 1 else " --average-last 4"
+        return (
+            f"the last stage, {last_stage!r}, holds the best documents, and {ends}, so they change little "
+            f"(arXiv 2511.18903). Try --schedule moderate{averaging}"
+        )
+    if average_last > 1:
+        return (
+            f"the last {average_last} checkpoints are averaged, and {ends}, so they hardly differ: averaging takes the "
+            "place of a decay (arXiv 2511.18903). Try --schedule moderate"
+        )
+    return None

@@ -1,7 +1,11 @@
 """Learning rates as functions of the step, and the warning where good data would be wasted."""
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from curation.curriculum.order import NEED_QUALITY, Candidates, order_documents
+from curation.curriculum.order import Schedule as Orders
 from trainer.schedule import Schedule, advice
 
 
@@ -26,6 +30,32 @@ def test_good_data_at_the_end_of_a_decay_to_zero_is_warned_of():
         "the last stage, 'anneal', holds the best documents, and the learning rate ends at 0 of its peak, so they change "
         "little (arXiv 2511.18903). Try --schedule moderate --average-last 4"
     )
+
+
+def test_averaging_after_a_decay_to_zero_is_warned_of():
+    told = advice(Schedule(peak=1.0, total_steps=10), last_stage="random", average_last=4)
+    assert told == (
+        "the last 4 checkpoints are averaged, and the learning rate ends at 0 of its peak, so they hardly differ: averaging "
+        "takes the place of a decay (arXiv 2511.18903). Try --schedule moderate"
+    )
+    assert advice(Schedule(peak=1.0, total_steps=10, kind="moderate"), last_stage="anneal", average_last=4) is None
+
+
+def test_the_stages_that_end_with_the_best_are_named_as_orders_name_them():
+    ids = pa.array([bytes([number]) * 16 for number in range(40)], pa.binary(16))
+    ones, zeros = np.ones(40), np.zeros(40, np.int64)
+    documents = Candidates(
+        ids=ids,
+        source_N=zeros,
+        language_N=zeros,
+        num_tokens_N=zeros + 9,
+        score_SN={"length": ones},
+        quality_N=np.arange(40.0),
+        weight_N=ones,
+    )
+    for order in NEED_QUALITY:
+        last = order_documents(documents, Orders(order=order, difficulty={"length": 1.0})).stages[-1]
+        assert advice(Schedule(peak=1.0, total_steps=10), last_stage=last.name, average_last=1), order
 
 
 @pytest.mark.parametrize(("kind", "stage"), [("moderate", "anneal"), ("wsd", "random")])

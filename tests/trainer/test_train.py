@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from pipelines.shards import export_shards
 from tests.token_runs import documents, texts, with_turns, write_run
 from tests.trainer.ranks import RankDied, RankGroup
 from trainer.batch import Batch
-from trainer.checkpoint import finished, load, model_state, read_saved
+from trainer.checkpoint import Checkpoints, finished, load, model_state, read_saved
 from trainer.metrics import read_log
 from trainer.model import Transformer
 from trainer.parallel import ParallelConfig, Ranks
@@ -273,3 +274,40 @@ def test_only_answers_are_learnt_and_a_loss_is_the_mean_over_them(answered: Path
     assert line["targets"] == int(counted.sum()) == shards.manifest.targets
     assert line["targets"] < shards.manifest.tokens * 0.8, "questions are not learnt"
     assert line["loss"] == pytest.approx(float(-likelihood[..., 0][counted].mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize("data", ["ddp", "fsdp"])
+def test_in_bfloat16_losses_are_close_and_weights_stay_float32(
+    data: str, trained_on: Path, alone: Path, tmp_path: Path, ranks: "Callable[[int], RankGroup]"
+):
+    config = config_for(open_shards(trained_on), parallel=ParallelConfig(data=data, precision="bf16"))
+    ranks(2).call(train_on_ranks, trained_on, tmp_path / "out", config)
+    (rows, losses), (wanted_rows, wanted) = rows_and_losses(tmp_path / "out"), rows_and_losses(alone)
+    assert rows == wanted_rows
+    assert losses == pytest.approx(wanted, rel=0.01)
+    assert losses != pytest.approx(wanted, rel=TOLERANCE), "it is computed in another precision"
+    model = Transformer(config.model)
+    with Ranks().joined():
+        load(read_saved(finished(tmp_path / "out" / "checkpoints")[-1]), {"model": model_state(model)})
+    assert any((weight != weight.bfloat16().float()).any() for weight in model.parameters()), "kept in float32"
+
+
+def test_training_goes_on_while_a_checkpoint_is_written_and_what_is_written_is_what_was_saved(tmp_path: Path):
+    let_go = threading.Event()
+
+    class Slow(Checkpoints):
+        def _publish(self, *written: object) -> None:
+            let_go.wait()
+            super()._publish(*written)
+
+    weights = {"weight": torch.zeros(1000)}
+    with Ranks().joined():
+        checkpoints = Slow(tmp_path, keep=1, config={})
+        checkpoints.save(1, {"model": weights}, {"manifest_sha256": "00" * 32, "next_row": 8})
+        weights["weight"] += 1
+        assert finished(tmp_path) == [], "it is not there yet, and the loop was not held up"
+        let_go.set()
+        checkpoints.wait()
+        place = load(read_saved(finished(tmp_path)[0]), {"model": weights})
+    assert place["next_row"] == 8
+    assert not weights["weight"].any(), "the weights of the step that was saved"

@@ -73,7 +73,7 @@ def _better(dev: Path, name: str, rounds: int) -> dict[str, dict[str, object]]:
             "change": [round(value, 4) for value in (mean, mean - half, mean + half)],
             "is_better": mean - half > 0,
             "own_interval_held_the_change": sum(
-                low <= change <= high for (low, high), change in zip(estimated, changes, strict=True)
+                bool(low <= change <= high) for (low, high), change in zip(estimated, changes, strict=True)
             ),
             "seeds": [asdict(item) for item in seeds],
         }

@@ -131,13 +131,17 @@ def _trust(of: Answered, known: Sequence[GoldAnswer], *, is_corrected_for: bool)
 
 
 def write_learned(run: Run, learned: Learned) -> None:
-    """Writes `learned/`: the facts, and a table each of rules and of disputes."""
+    """Writes `learned/`: the facts, and a table each of rules and of disputes, where there are some."""
     run.store.write(FACTS, json.dumps(learned.facts(), indent=1).encode() + b"\n", replace=True)
     tables = {"rules": [_flat(asdict(rule)) for rule in learned.rules], "disputes": _dispute_rows(learned)}
     for name, rows in tables.items():
-        content = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist(rows), content)
-        run.store.write(f"{FOLDER}/{name}.parquet", content.getvalue(), replace=True)
+        path = f"{FOLDER}/{name}.parquet"
+        if rows:
+            content = io.BytesIO()
+            pq.write_table(pa.Table.from_pylist(rows), content)
+            run.store.write(path, content.getvalue(), replace=True)
+        elif run.store.exists(path):
+            run.store.remove_file(path)  # of an earlier time
 
 
 def _flat(value: Mapping[str, object], prefix: str = "") -> dict[str, object]:

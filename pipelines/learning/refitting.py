@@ -30,7 +30,7 @@ from pipelines.classifiers.training import LABELS
 from pipelines.learning.sampled import NUM_FOLDS
 
 FEW = Training(epochs=10, word_ngrams=2, buckets=20_000, min_count=1, min_chars=2, max_chars=5, quantize=False)
-"""Of 500 labels of tweets and of messages each, the best of five settings on other documents (docs/review.md)."""
+"""For hundreds of documents; what it makes of 500 answers is in infra/benchmarks/results/learning.json."""
 FEWEST = 50
 """Labels of either kind, below which no model is trained."""
 NUM_RESAMPLES = 1000

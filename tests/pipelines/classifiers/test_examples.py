@@ -169,6 +169,16 @@ def test_a_table_of_ids_and_decisions_is_enough(tmp_path):
     assert sum(table.num_rows for table in found.tables) == 4
 
 
+def test_the_people_folder_of_a_run_is_a_table_whatever_else_lies_in_it(tmp_path):
+    write_run(tmp_path / "run", DOCS)
+    people = tmp_path / "run" / "people"
+    (people / "ledger").mkdir(parents=True)
+    (people / "ledger" / "tasks-document.jsonl").write_text("{}\n")
+    decisions(people, [{"doc_id": identity(DOCS, 0), "decision": "keep"}])
+    found = read_decisions(people, run=str(tmp_path / "run"))
+    assert sum(table.num_rows for table in found.tables) == 1
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

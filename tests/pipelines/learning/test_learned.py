@@ -14,6 +14,7 @@ from pipelines.learning.learned import Learned, learn
 from pipelines.rundir import open_run
 from tests.reviewed_runs import answer, questions, run_notes, write_answers
 
+pytestmark = pytest.mark.slow
 ANNA, BEN = "anna@example.org", "ben@example.org"
 
 

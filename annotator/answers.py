@@ -173,7 +173,8 @@ def _units(units: bytes, start: int, end: int) -> str:
 
 
 def _same(one: str, other: object) -> bool:
-    return isinstance(other, str) and one.split() == other.split()
+    """Compares marked words with what the browser calls them: it writes line ends as backslash and n."""
+    return isinstance(other, str) and one.split() == other.replace("\\n", "\n").split()
 
 
 def moment_of(value: object) -> datetime:

@@ -27,6 +27,7 @@ EXTRAS = {
     "alembic": "service",
     "apscheduler": "service",
     "fastapi": "service",
+    "itsdangerous": "service",
     "prometheus_client": "service",
     "sqlalchemy": "service",
     "starlette": "service",

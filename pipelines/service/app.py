@@ -8,6 +8,8 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import duckdb
+import pyarrow as pa
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -30,6 +32,9 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Conflict, 409),
     (InputError, 422),
     (TooSlow, 503),
+    (pa.lib.ArrowException, 503),  # a run that is damaged, or being written or removed
+    (duckdb.Error, 503),
+    (FileNotFoundError, 503),
     (GristmillError, 422),
 )
 """Which answer an error of ours becomes; the first entry that fits."""

@@ -92,6 +92,14 @@ def test_the_help_of_each_command_has_an_example_and_imports_nothing_heavy():
             1,
             "error: the Python package 'torch' is missing: pip install 'gristmill[trainer]'",
         ),
+        *(
+            (
+                ModuleNotFoundError("No module", name=name),
+                1,
+                f"error: the Python package {name.partition('.')[0]!r} is missing: pip install 'gristmill[service]'",
+            )
+            for name in ("uvicorn", "sqlalchemy.orm", "fastapi", "alembic", "apscheduler", "itsdangerous")
+        ),
     ],
 )
 def test_each_error_has_its_exit_code_and_message(error, code, message):

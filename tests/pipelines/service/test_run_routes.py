@@ -74,6 +74,27 @@ def test_a_job_that_has_written_nothing_yet_has_no_run(client: TestClient, servi
     assert client.get(f"{at}/exports").json() == []
 
 
+def test_a_run_that_has_only_begun_shows_what_there_is_and_a_damaged_one_is_no_defect_of_the_service(
+    client: TestClient, service: Service, tmp_path: Path
+):
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "spec.yaml").write_text("job: begun\ninputs: {web: {files: [a]}}\n")
+    at = f"/api/jobs/{finished_job(service, tmp_path / 'begun').id}"
+    found = client.get(f"{at}/overview").json()
+    assert (found["is_finished"], found["funnel"]["read"]) == (False, 0)
+    assert client.get(f"{at}/documents").json() == []
+    assert client.get(f"{at}/review").json() == {"waiting": {}, "questions": {}, "answered": 0, "projects": {}}
+
+    write_run(tmp_path / "damaged", example_docs())
+    for part in (tmp_path / "damaged" / "decisions").iterdir():
+        part.write_bytes(b"PAR1 no more")
+    at = f"/api/jobs/{finished_job(service, tmp_path / 'damaged').id}"
+    for question in ("overview", "documents", "clusters", f"document?name={identity(example_docs(), 0).hex()}"):
+        answer = client.get(f"{at}/{question}")
+        assert answer.status_code == 503, question
+        assert answer.json()["detail"]
+
+
 @pytest.fixture
 def export(service: Service, tmp_path: Path) -> str:
     """The address of the exports of a job."""

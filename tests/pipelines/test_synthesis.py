@@ -7,12 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from curation.errors import ConservationError, SpecError
+from pipelines.conservation import findings
 from pipelines.deciding_again import decide_again
 from pipelines.job import run_job
 from pipelines.progress import silent
+from pipelines.questions import why_document
 from pipelines.rundir import Run, open_run
 from pipelines.spec_file import load_spec, parse_spec
 from pipelines.store import Store
@@ -116,6 +121,34 @@ def test_children_of_a_document_that_other_thresholds_drop_are_dropped_with_it(r
     )
     reason = ("synthesis/parent_not_kept", "what it was made of is not kept")
     assert set(lost) == {("dropped", *reason, "dropped", "mined")}
+
+
+def test_the_report_counts_by_template_and_why_names_parent_and_template(run: Run):
+    page = run.store.read("report.html").decode()
+    section = page[page.index('<section id="synthetic">') :].partition("</section>")[0]
+    assert "At most 15% of the training tokens" in section
+    ((child, parent, template),) = rows(
+        run, "SELECT doc_id, parent_id, template FROM documents WHERE generator IS NOT NULL ORDER BY doc_id LIMIT 1"
+    )
+    assert f">{template.replace('_', '_<wbr>')}<" in section
+    (answer,) = why_document(run, child.hex())
+    assert answer["explanation"]["made_of"] == parent.hex()
+    assert answer["explanation"]["made_by"] == f"mined, {template}"
+
+
+def test_the_law_of_documents_finds_a_kept_child_of_a_document_that_is_not_kept(run: Run, tmp_path: Path):
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", run.store.uri, str(copy)], check=True)
+    (parent,) = rows(run, "SELECT parent_id FROM documents WHERE generator IS NOT NULL ORDER BY doc_id LIMIT 1")[0]
+    for part in (copy / "decisions").iterdir():
+        table = pq.read_table(part)
+        lost = pc.equal(table["doc_id"], pa.scalar(parent, pa.binary(16)))
+        place = table.schema.get_field_index("state")
+        state = pc.if_else(lost, "dropped", table["state"])
+        pq.write_table(table.set_column(place, table.schema.field(place), state), part)
+    assert [
+        line for line in findings(open_run(copy)) if line.endswith("synthetic and kept, but what it was made of is not")
+    ]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -16,6 +16,7 @@ from curation.quality.listed import ListFile
 from curation.quality.paragraph_languages import ParagraphLanguages
 from curation.quality.urls import UrlRules
 from curation.step import Step
+from curation.verified_children import verification_steps
 from pipelines.inputs.locations import is_url, local_path
 from pipelines.spec import JobSpec, UrlListsSpec
 
@@ -54,7 +55,7 @@ def closing_steps(spec: JobSpec, files: Mapping[str, LocalFile] | None = None) -
         spec: the job.
         files: see `configured_steps`.
     """
-    return (*_decontamination(spec, files), *_privacy(spec))
+    return (*_decontamination(spec, files), *_privacy(spec, files))
 
 
 def _decontamination(spec: JobSpec, files: Mapping[str, LocalFile] | None) -> Iterator[tuple[Step, ...]]:
@@ -68,14 +69,31 @@ def _decontamination(spec: JobSpec, files: Mapping[str, LocalFile] | None) -> It
     yield (signal, cut) if given.cut else (signal,)
 
 
-def _privacy(spec: JobSpec) -> Iterator[tuple[Step, ...]]:
+def _privacy(spec: JobSpec, files: Mapping[str, LocalFile] | None) -> Iterator[tuple[Step, ...]]:
+    """Yields the measure of personal data, those of children, which read it, and the mask."""
     given = spec.privacy
-    if given is None:
+    found = () if given is None else (PersonalData(kinds=given.find, regions=given.regions),)
+    signals = (*found, *_verification(spec, files))
+    masks = () if given is None else placeholders(given.mask, given.replace_with)
+    if given is None or not masks:
+        yield from ((signal,) for signal in signals)
         return
-    signal = PersonalData(kinds=given.find, regions=given.regions)
-    masks = placeholders(given.mask, given.replace_with)
-    edit = MaskPersonalData(kinds=given.find, masks=masks, regions=given.regions)
-    yield (signal, edit) if masks else (signal,)
+    yield from ((signal,) for signal in signals[:-1])
+    yield signals[-1], MaskPersonalData(kinds=given.find, masks=masks, regions=given.regions)
+
+
+def asks_model(spec: JobSpec) -> bool:
+    """Returns whether a model writes documents of the job."""
+    return spec.synthesis is not None and spec.synthesis.model is not None
+
+
+def _verification(spec: JobSpec, files: Mapping[str, LocalFile] | None) -> tuple[Step, ...]:
+    """Returns what children of a model are held against their parents by."""
+    if not asks_model(spec):
+        return ()
+    language = configured_steps(spec, files)["language"]
+    assert isinstance(language, Language), "so it is configured"
+    return verification_steps(language=language, personal_data=spec.privacy is not None)
 
 
 def needed_files(spec: JobSpec, *, root: Path) -> Iterator[tuple[str, str | None]]:

@@ -6,7 +6,7 @@ again gives the same bytes. `manifest.json` is written last; a run without it is
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import apache_beam as beam
@@ -16,6 +16,7 @@ from pipelines import graphs
 from pipelines.asking import write_questions
 from pipelines.borderline import write_pairs
 from pipelines.canaries import write_canaries
+from pipelines.completing.completer import Paused
 from pipelines.conservation import check_conservation
 from pipelines.contaminated_items import write_contaminated_items
 from pipelines.decided import decide_documents
@@ -36,7 +37,7 @@ from pipelines.spec import JobSpec
 from pipelines.spec_file import dump_spec
 from pipelines.spec_text import local_settings
 from pipelines.store import Store
-from pipelines.synthesis import NamedPart, synthetic_parts
+from pipelines.synthesis import MODEL, NamedPart, ask_model, synthetic_parts
 from pipelines.tokenize import load_tokenizer
 
 
@@ -209,13 +210,32 @@ def _synthesize(driver: _Driver) -> None:
     if not all(job.store.exists(f"signatures/{part}.parquet") for part in made):
         choose_parents(job, driver.plan.parts, driver.progress)
         release_unused()
+    asked = {part: made_of for part, made_of in made.items() if made_of[0] == MODEL}
     _run_parts(
         driver,
         "synthesize",
         "signatures",
-        tuple(made),
+        tuple(part for part in made if part not in asked),
         lambda p, parts: graphs.synthesize(p, job, [(part, made[part]) for part in parts]),
     )
+    missing = {part: of for part, of in asked.items() if not job.store.exists(f"signatures/{part}.parquet")}
+    if missing:
+        _ask(driver, missing)
+
+
+def _ask(driver: _Driver, parts: dict[str, NamedPart]) -> None:
+    """Asks the model, last of all generators: where it pauses, all that does not need it is done."""
+    driver.progress.start("ask", len(parts), "parts")
+    try:
+        counts = ask_model(driver.job, parts)
+    except Paused as error:
+        driver.ledger.record("paused", stage="synthesize", generator=MODEL, why=str(error))
+        run = driver.job.store.uri
+        raise Paused(
+            f"synthesis.model is paused, the run is unfinished: {error}; go on with: gristmill resume {run}"
+        ) from None
+    driver.ledger.record("asked", **asdict(counts))
+    driver.progress.finish(f"{counts.answered} answers, {counts.kept} known, {counts.refused} refused")
 
 
 def _stored_bytes(unit: WorkUnit) -> int:

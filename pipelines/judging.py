@@ -9,6 +9,8 @@ from curation.quality.gates import Gate, Rule, check_gates
 from curation.quality.presets import preset_rules
 from curation.routing import GatesOfSource, judge
 from curation.schema import VERDICTS
+from curation.verified_children import verification_gate
+from pipelines.configured import asks_model
 from pipelines.measuring import Job, measured_schema
 from pipelines.parts import read_batches, write_part
 from pipelines.spec import GateSpec, JobSpec
@@ -29,7 +31,7 @@ def gate_of(name: str, spec: GateSpec) -> Gate:
 
 
 def gates_of(spec: JobSpec) -> tuple[GatesOfSource, ...]:
-    """Returns every input's gates in stage order.
+    """Returns every input's gates in stage order; the last judges what a model wrote.
 
     Raises:
         SpecError: an input names a gate that the spec lacks.
@@ -38,8 +40,9 @@ def gates_of(spec: JobSpec) -> tuple[GatesOfSource, ...]:
         for name in given.gates:
             if name not in spec.gates:
                 raise SpecError(f"inputs.{source}.gates: no gate {name!r}; gates are {', '.join(spec.gates) or 'none'}")
+    own = (verification_gate(personal_data=spec.privacy is not None),) if asks_model(spec) else ()
     return tuple(
-        GatesOfSource(source=source, gates=tuple(gate_of(name, spec.gates[name]) for name in given.gates))
+        GatesOfSource(source=source, gates=(*(gate_of(name, spec.gates[name]) for name in given.gates), *own))
         for source, given in spec.inputs.items()
     )
 

@@ -42,7 +42,7 @@ FILES = pa.schema(
     ]
 )
 
-NOT_IN_FINGERPRINT = ("runner",)
+NOT_IN_FINGERPRINT = ("runner", "completions")
 LIMITS_NOT_IN_FINGERPRINT = ("batch_bytes", "memory_bytes")
 
 

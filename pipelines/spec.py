@@ -15,6 +15,7 @@ from curation.quality.gates import Rule, When
 from curation.review.selection import SelectionKeys
 from curation.setting import documented, key
 from curation.synthesis.mined import MinedKeys
+from curation.synthesis.recipes.written import ModelKeys
 
 MIB = 1 << 20
 
@@ -325,7 +326,27 @@ class SynthesisSpec:
     """Documents made from kept ones; they pass the same gates and are marked, and their share is capped."""
 
     mined: MinedKeys | None = key(MinedKeys(), "tasks found in the document itself by rules; null: none")
+    model: ModelKeys | None = key(None, "documents that a model writes, asked at `completions.endpoint`; null: none")
     max_fraction: float = key(0.2, "share of the training tokens that synthetic documents may have at most")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionsSpec:
+    """Where and how a model is asked (OpenAI's API); never changes what is asked. Its key is in the environment."""
+
+    endpoint: str = field(metadata=documented("base URL of the API, such as http://127.0.0.1:8000/v1"))
+    network: Literal["loopback", "private", "public"] = key(
+        "loopback", "where the endpoint may be: this machine, a private network, or the internet (https)"
+    )
+    concurrency: int = key(8, "requests under way at once")
+    requests_per_second: float | None = key(None, "requests begun per second at most; null: no limit")
+    timeout_seconds: float = key(300.0, "seconds that an answer may take")
+    attempts: int = key(6, "times that a request is sent at most before the stage pauses")
+    max_total_tokens: int | None = key(None, "tokens of prompts and answers that one run may use; null: no limit")
+    max_cost: float | None = key(None, "money that one run may spend, at the prices below; null: no limit")
+    prompt_price: float = key(0.0, "price of a million tokens of prompts")
+    completion_price: float = key(0.0, "price of a million tokens of answers")
+    answers: str | None = key(None, "file that keeps answers, for all runs; null: in the user's cache folder")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,6 +405,7 @@ class JobSpec:
     )
     dedup: DedupSpec = key(DedupSpec(), "deduplication")
     synthesis: SynthesisSpec | None = key(None, "documents made from kept ones; null: none")
+    completions: CompletionsSpec | None = key(None, "a model's server; null: none")
     validation: ValidationSpec = key(ValidationSpec(), "held-out documents")
     review: ReviewSpec = key(ReviewSpec(), "questions for people")
     shards: ShardsSpec | None = key(None, "shards; null: the run ends with kept text")

@@ -10,7 +10,7 @@ import re
 
 from pipelines.spec import JobSpec
 
-NOT_IN_RUN = ("runner",)
+NOT_IN_RUN = ("runner", "completions")
 LIMITS_NOT_IN_RUN = ("batch_bytes", "memory_bytes")
 
 Plain = dict[str, "Plain"] | list["Plain"] | str | int | float | bool | None

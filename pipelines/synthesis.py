@@ -15,6 +15,11 @@ import pyarrow as pa
 from curation.errors import SchemaError, SpecError
 from curation.synthesis.children import Generator, with_parent_text
 from curation.synthesis.mined import MinedTasks
+from pipelines.completing.addresses import check_endpoint
+from pipelines.completing.asking import Counts
+from pipelines.completing.completer import Completer
+from pipelines.completing.generator import asker_of, completions_of, model_of
+from pipelines.configured import asks_model
 from pipelines.faults import reach
 from pipelines.linking import load_array
 from pipelines.measuring import Job, measured_schema, write_measured
@@ -24,6 +29,8 @@ from pipelines.spec import JobSpec
 PARENTS = "work/parents"
 PARENTS_PER_BATCH = 256
 PREFIX = "part-synthetic"
+MODEL = "model"
+"""The generator that asks a model: on the driver, where one place counts what is under way and what is spent."""
 
 NamedPart = tuple[str, str]
 """Names of a generator and of the part of its parents."""
@@ -33,12 +40,16 @@ def generators_of(spec: JobSpec) -> dict[str, Generator]:
     """Returns the generators of a job by name; each writes parts of its own."""
     if spec.synthesis is None:
         return {}
-    mined = spec.synthesis.mined
-    return {"mined": MinedTasks(seed=spec.seed, **asdict(mined))} if mined else {}
+    mined, model = spec.synthesis.mined, model_of(spec)
+    found: dict[str, Generator] = {"mined": MinedTasks(seed=spec.seed, **asdict(mined))} if mined else {}
+    return {**found, MODEL: model} if model else found
 
 
 def check_synthesis(spec: JobSpec) -> None:
     """Raises SpecError when a generator reads what the job does not measure."""
+    if asks_model(spec):
+        given = completions_of(spec)
+        check_endpoint(given.endpoint, given.network)
     for name, generator in generators_of(spec).items():
         try:
             if isinstance(generator, MinedTasks):
@@ -51,6 +62,20 @@ def synthetic_parts(spec: JobSpec, parts: tuple[str, ...]) -> dict[str, NamedPar
     """Returns what each part of synthetic documents is made by and from, by its name, in the order of names."""
     made = {f"{PREFIX}-{name}-{part.partition('-')[2]}": (name, part) for name in generators_of(spec) for part in parts}
     return dict(sorted(made.items()))
+
+
+def ask_model(job: Job, parts: dict[str, NamedPart], completer: Completer | None = None) -> Counts:
+    """Writes the parts of the documents that a model writes, one after another; returns what was asked.
+
+    Raises:
+        Paused: the model cannot be asked any more; parts that are written stay, and so does every answer.
+    """
+    with asker_of(completions_of(job.spec), completer) as asker:
+        generator = model_of(job.spec, asker.answers_to)
+        assert generator is not None, "a job that has parts of a model has a model"
+        for part, (_, source) in parts.items():
+            write_measured(job, part, _children(job, generator, source))
+        return asker.counts
 
 
 def synthesize_part(job: Job, part: str, made_of: NamedPart) -> None:

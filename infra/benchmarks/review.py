@@ -69,7 +69,7 @@ def main() -> int:
         "tasks": num_tasks,
         "words": NUM_WORDS,
         "changes": NUM_CHANGES,
-        "push": {**pushed, "tasks_per_second": speed, "tasks_per_cpu_second": num_tasks / _cpu_seconds(pushed)},
+        "push": {**pushed, "tasks_per_second": speed},
         "pull": pulled,
         "targets": {"tasks_per_second": MIN_TASKS_PER_SECOND, "pull_seconds": MAX_PULL_SECONDS},
         "missed": missed,
@@ -109,10 +109,6 @@ def cpu_seconds(pid: int) -> float:
     """Returns the CPU time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _cpu_seconds(times: dict[str, float]) -> float:
-    return times["cpu_seconds"] + times["server_cpu_seconds"]
 
 
 def _cpu(times: dict[str, float]) -> str:

@@ -59,6 +59,7 @@ def rules_failed(pairs: list[Triple]) -> list[set[str]]:
             "text": [child for child, _ in pairs],
             "parent_text": [parent for _, parent in pairs],
             "model": ["planted"] * len(pairs),
+            "template": ["simple/1"] * len(pairs),
         }
     )
     return [{entry["rule"] for entry in entries} for entries in plan()(batch)["verdict.verification"].to_pylist()]

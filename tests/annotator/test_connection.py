@@ -5,13 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from annotator.command import review
 from annotator.connection import connect
 from annotator.transport import Http
 from curation.errors import InputError
-from tests.annotator.servers import serving
 
 URL = "https://review.example.org"
 keyring = pytest.importorskip("keyring", reason="keyring is not installed")
@@ -81,14 +78,3 @@ def test_no_server_at_all_says_how_to_start_one(tmp_path: Path):
     message = f"expected a review server, found none running in {tmp_path}; gristmill review up starts one"
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         connect({"GRISTMILL_REVIEW_DATA": str(tmp_path)})
-
-
-def test_a_server_that_refuses_the_token_is_told_of_without_it():
-    refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
-    with serving(refusal) as (url, asked):
-        environment = {"GRISTMILL_REVIEW_URL": url, "GRISTMILL_REVIEW_TOKEN": "a-token-that-nobody-sees"}
-        done = CliRunner(env=environment).invoke(review, ["status"])
-    assert b"a-token-that-nobody-sees" in asked[0], "it was sent"
-    assert isinstance(done.exception, InputError)
-    assert "refuses the token (401)" in str(done.exception)
-    assert "nobody-sees" not in f"{done.output}{done.exception!r}"

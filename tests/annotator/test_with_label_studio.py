@@ -1,56 +1,36 @@
 """Many tasks on a real server: each once, whatever happens."""
 
-import os
-import re
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from annotator.hints import HEADER
+from annotator.hints import HEADER, listening
 from annotator.label_studio import LabelStudio
 from annotator.ledger import open_ledger
+from annotator.pull import pull
 from annotator.push import push
 from annotator.server import LOG, Started
+from annotator.watching import hooked
 from tests.annotator.conversations import annotate, keys_on_server
 from tests.annotator.made_tasks import question, run_with_questions
 
 pytestmark = [pytest.mark.labelstudio, pytest.mark.slow]
 
 
-def test_watch_pulls_when_the_server_calls_and_leaves_no_hook_and_shows_no_token(
-    started: Started, real: LabelStudio, tmp_path: Path
-):
+def test_an_answer_is_hinted_at_and_the_hook_goes_with_the_watch(started: Started, real: LabelStudio, tmp_path: Path):
     run = run_with_questions(tmp_path / "watched", [question(0)])
     (pushed,) = push(run, real, url=started.server.url)
-    left_behind = real.add_hook(
-        pushed.project, url="http://127.0.0.1:9/", headers={HEADER: "of a watch that was killed"}
-    )
-    token = started.credentials.token
-    environment = {**os.environ, "GRISTMILL_REVIEW_URL": started.server.url, "GRISTMILL_REVIEW_TOKEN": token}
-    command = [Path(sys.executable).with_name("gristmill"), "review", "watch", run, "--every", "3600"]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as watch:
-        assert watch.stdout is not None
-        said = [watch.stdout.readline()]
-        assert re.fullmatch(r"pulling when the server calls http://127\.0\.0\.1:\d+/, and every 3600 s; .*\n", said[0])
-        (hook,) = real.hooks(pushed.project, header=HEADER)
-        assert hook != left_behind
-        annotate(real, open_ledger(run, "document").known[str(question(0)["review_key"])], "keep")
-        said.append(watch.stdout.readline())
-        processes = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
-        watch.send_signal(signal.SIGINT)
-        said.append(watch.stdout.read())
-    assert said[1] == "document: 1 answers, 0 skipped, 0 taken back\n"
-    assert watch.returncode == 130
-    assert real.hooks(pushed.project, header=HEADER) == []
-    written = [
-        path.read_text(errors="replace") for path in (*run.rglob("*"), Path(started.server.data, LOG)) if path.is_file()
-    ]
-    assert not [text for text in (*said, processes, *written) if token in text]
+    with listening() as hints:
+        left_behind = real.add_hook(pushed.project, url=hints.url, headers={HEADER: "of a watch that was killed"})
+        with hooked(run, real, hints, url=hints.url) as is_hooked:
+            assert is_hooked
+            (hook,) = real.hooks(pushed.project, header=HEADER)
+            assert hook != left_behind
+            annotate(real, open_ledger(run, "document").known[str(question(0)["review_key"])], "keep")
+            assert hints.wait(30), "the server called"
+            assert pull(run, real, url=started.server.url)[0].num_answered == 1
+        assert real.hooks(pushed.project, header=HEADER) == []
+    assert hints.secret not in Path(started.server.data, LOG).read_text()
 
 
 class Killed(BaseException):

@@ -11,8 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.setting import key
-from curation.step import signal_field, with_columns
+from curation.step import require, signal_field, with_columns
 from curation.synthesis.children import PARENT_TEXT
+from curation.synthesis.recipes.written import QUOTING
 from curation.synthesis.verification.both_texts import is_child, with_measures
 from curation.text.words import Words, words_of
 
@@ -28,7 +29,7 @@ class ParentOverlap:
     Characters of the child by those of its parent (null where the parent is empty); the share of the child's words
     that lie in a run of `ngram` words of the parent; the share of its different telling words that its parent has:
     words of at least `telling_chars` characters, and pairs of words where the script puts no spaces between them. The
-    last two are null where the child has none.
+    last two are null where the child has none, the second also where `template` is of a recipe that quotes.
     """
 
     ngram: int = key(8, "words in a run")
@@ -36,7 +37,7 @@ class ParentOverlap:
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Appends the signals."""
-        return with_measures(schema, NAMES)
+        return with_measures(require(schema, "template", pa.string()), NAMES)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Measures `text` against `parent_text`."""
@@ -45,8 +46,9 @@ class ParentOverlap:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio_N = children.num_chars_N / parents.num_chars_N
         copied_N, shared_N = np.full((2, batch.num_rows), np.nan)
+        quotes_N = np.array([(name or "").partition("/")[0] in QUOTING for name in batch["template"].to_pylist()], bool)
         for row in np.flatnonzero(is_child_N):
-            copied_N[row] = self._copied(children, parents, row)
+            copied_N[row] = np.nan if quotes_N[row] else self._copied(children, parents, row)
             shared_N[row] = self._shared(children, parents, row)
         columns = [
             pa.array(values_N, pa.float64(), mask=~(is_child_N & np.isfinite(values_N)))

@@ -33,6 +33,7 @@ def judged(*pairs, model="m"):
         "text": pa.array([child for child, _ in pairs], pa.string()),
         "parent_text": pa.array([parent for _, parent in pairs], pa.string()),
         "model": pa.array([model] * len(pairs), pa.string()),
+        "template": pa.array(["simple/1"] * len(pairs), pa.string()),
     }
     return PLAN(pa.record_batch(columns))
 

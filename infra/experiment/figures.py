@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 INK, FAINT, GOOD, OTHER = "#1b1b18", "#d8d8d0", "#1c6b8a", "#b4552d"
 COLOURS = ("#777777", "#1c6b8a", "#b4552d", "#3f8f4f", "#8a5fb0", "#c29a1b")
-WIDTH, LEFT, RIGHT, LINE = 760, 250, 30, 26
+WIDTH, LEFT, RIGHT, LINE = 760, 280, 40, 26
 SIZE = 13
 
 
@@ -78,11 +78,12 @@ def _scale(low: float, high: float):  # type: ignore[no-untyped-def]
 
 def _axis(at, low: float, high: float, y: float) -> list[str]:  # type: ignore[no-untyped-def]
     places = [low, 0.0, high] if low < 0 < high else [low, (low + high) / 2, high]
-    return [_text(at(place), y + 20, f"{place:+.3f}" if low < 0 else f"{place:.2f}", "middle") for place in places]
+    shown = "+.3f" if low < 0 else ".2f"
+    return [_text(at(place), y + 20, f"{place:{shown}}" if place else "0", "middle") for place in places]
 
 
 def _legend(names: Sequence[str], colours: Sequence[str]) -> list[str]:
-    parts, x = [], float(LEFT)
+    parts, x = [], 12.0
     for name, colour in zip(names, colours, strict=False):
         parts += [_box(x, 38, 12, 12, colour), _text(x + 17, 48, name, "start")]
         x += 32 + 7.2 * len(name)

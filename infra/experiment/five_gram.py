@@ -40,6 +40,13 @@ def bits(documents: Sequence[Tokens], held_out: HeldOut, *, vocab_size: int) -> 
     return (first - whole) / math.log(2)
 
 
+def frequency_bits(documents: Sequence[Tokens], held_out: HeldOut, *, vocab_size: int) -> Reals:
+    """Returns (N,): the same by how often tokens occur, whatever is before them (counts and one): the least to beat."""
+    count_V = np.bincount(np.concatenate(documents), minlength=vocab_size) + 1
+    bits_V = -np.log2(count_V / count_V.sum())
+    return np.array([bits_V[tokens[1:]].sum() for tokens in held_out.tokens])
+
+
 def _flat(documents: Sequence[Tokens]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Returns a hash per token, and where each document begins."""
     offsets_N1 = np.concatenate(([0], np.cumsum([len(tokens) for tokens in documents]))).astype(np.int64)

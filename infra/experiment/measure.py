@@ -116,8 +116,9 @@ def measure(dev: Path, work: Path, sizes: Sizes, *, finished_only: bool = False)
         **circumstances("gristmill", "numpy", "pyarrow", "tokenizers", "torch"),
         "peer": version_of("datatrove"),
         "cpu_seconds_of_cells": round(cells.cpu_seconds),
+        "missing_cells": cells.num_missing,
         "sizes": dataclasses.asdict(sizes),
-        "corpora": {corpus.name: _facts(corpus, sizes) for corpus in corpora},
+        "corpora": {corpus.name: _facts(corpus, shared) for corpus in corpora},
         "held_out": _held_out_facts(sources, shared.unseen),
         "rates": dict(RATES),
         "recall": _recall(records, corpora[0]),
@@ -165,6 +166,7 @@ class Cells:
     bits: Bits = field(default_factory=dict)
     curves: list[Result] = field(default_factory=list)
     cpu_seconds: float = 0.0
+    num_missing: int = 0
 
     def add(self, cell: Cell, found: Result, bits: list[float]) -> None:
         """Takes a cell in."""
@@ -180,10 +182,12 @@ def compute(corpus: Corpus, shared: Shared, store: "Store", cells: Cells) -> Non
             found = store.cell(cell, partial(_five_gram, corpus, name, seed, shared))
             if found:
                 cells.add(cell, found, found["bits"])
+            cells.num_missing += not found
     for seed in range(shared.sizes.transformer_seeds):
         for arm in corpus.arms:
             cell = (TRANSFORMER, corpus.name, arm.name, seed)
             found = store.cell(cell, partial(_transformer, corpus, arm, seed, shared))
+            cells.num_missing += not found
             if found:
                 cells.add(cell, found, found["bits"][-1])
                 cells.curves.append(_curve(cell, found, corpus, arm, shared.unseen))
@@ -248,10 +252,13 @@ def _transformer(corpus: Corpus, arm: Arm, seed: int, shared: Shared) -> Result:
     return {"tokens": curve.tokens, "bits": [each.tolist() for each in curve.bits]}
 
 
-def _facts(corpus: Corpus, sizes: Sizes) -> Result:
-    """Returns sizes of a corpus and its pools."""
+def _facts(corpus: Corpus, shared: Shared) -> Result:
+    """Returns sizes of a corpus and its pools, and what frequencies of tokens alone would give."""
+    vocab_size = shared.sizes.vocab_size
+    frequency_N = five_gram.frequency_bits(corpus.tokens["curated"], shared.unseen, vocab_size=vocab_size)
     return {
-        "five_gram_tokens": _budget(corpus, sizes),
+        "five_gram_tokens": _budget(corpus, shared.sizes),
+        "frequency_bits_per_byte": shared.unseen.bits_per_byte(frequency_N),
         "pools": {
             name: {
                 "documents": len(corpus.tokens[name]),
@@ -301,16 +308,16 @@ def _bits_per_byte(bits: Bits, unseen: HeldOut) -> Result:
 
 
 def differences(bits: Bits, unseen: HeldOut) -> Result:
-    """Returns the differences of PAIRS, by tier and corpus, of the arms that there are."""
+    """Returns the differences of PAIRS, by tier and corpus, over the seeds that both arms have."""
+    seeds: dict[tuple[str, str, str], set[int]] = {}
+    for *arm, seed in bits:
+        seeds.setdefault((arm[0], arm[1], arm[2]), set()).add(seed)
     found: dict[str, dict[str, dict[str, object]]] = {}
     for tier, corpus in dict.fromkeys(cell[:2] for cell in bits):
-        by_arm = {
-            arm: np.array([value for cell, value in bits.items() if cell[:3] == (tier, corpus, arm)])
-            for arm in dict.fromkeys(cell[2] for cell in bits if cell[:2] == (tier, corpus))
-        }
-        found.setdefault(tier, {})[corpus] = {
-            f"{arm} - {other}": dataclasses.asdict(difference(by_arm[arm], by_arm[other], unseen.bytes_N))
-            for arm, other in PAIRS
-            if arm in by_arm and other in by_arm
-        }
+        of_corpus = found.setdefault(tier, {}).setdefault(corpus, {})
+        for pair in PAIRS:
+            shared = sorted(set.intersection(*(seeds.get((tier, corpus, arm), set()) for arm in pair)))
+            if shared:
+                first_SN, second_SN = (np.array([bits[tier, corpus, arm, seed] for seed in shared]) for arm in pair)
+                of_corpus[" - ".join(pair)] = dataclasses.asdict(difference(first_SN, second_SN, unseen.bytes_N))
     return dict(found)

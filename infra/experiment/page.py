@@ -35,6 +35,7 @@ def page(result: Found) -> str:
         date=result["date"][:10],
         processor=result["processor"],
         seconds=f"{result['cpu_seconds_of_cells']:,}",
+        missing=_missing(result["missing_cells"]),
         verdict=verdict(result["differences"]),
         peer=result["peer"],
         records=f"{sizes['records']:,}",
@@ -45,6 +46,7 @@ def page(result: Found) -> str:
         labels=sizes["labels"],
         vocab_size=sizes["vocab_size"],
         epochs=_epochs(result["curves"]),
+        frequency=f"{result['corpora'][FAULTY]['frequency_bits_per_byte']:.3f}",
         held_out=_held_out(result["held_out"]),
         bits=_bits(result["bits_per_byte"]),
         differences=_differences(result["differences"]),
@@ -60,13 +62,20 @@ def page(result: Found) -> str:
 
 def verdict(differences: Found) -> str:
     """Returns one sentence: where curated text beats raw, and where it does not."""
-    said = []
-    for tier, corpora in differences.items():
-        for corpus, found in corpora.items():
-            each = found["curated - raw"]
-            outcome = "beats" if each["high"] < 0 else "loses to" if each["low"] > 0 else "is not told from"
-            said.append(f"{outcome} raw by the {tier} model on the {corpus} ({_interval(each)})")
-    return "Curated text " + "; ".join(said) + "."
+    said = [
+        f"{_outcome(found['curated - raw'])} by the {tier} model on {corpus} ({_interval(found['curated - raw'])})"
+        for tier, corpora in differences.items()
+        for corpus, found in corpora.items()
+    ]
+    return "Curated text against raw, in bits per byte with 95% intervals: " + "; ".join(said) + "."
+
+
+def _missing(count: int) -> str:
+    return f"\n**Unfinished**: {count} models were not trained yet; `make experiment` goes on.\n" if count else ""
+
+
+def _outcome(each: Found) -> str:
+    return "better" if each["high"] < 0 else "worse" if each["low"] > 0 else "no difference shown"
 
 
 def pictures(result: Found) -> dict[str, str]:

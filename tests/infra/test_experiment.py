@@ -168,3 +168,25 @@ def test_one_small_seed_goes_through_the_pipeline_both_tiers_and_differences(sou
     assert again == cells, "a finished cell is read, not computed"
     found = measure.differences(cells.bits, unseen)
     assert list(found[FIVE_GRAM][FAULTY]) == ["curated - raw"], "only arms that are there are compared"
+
+
+def test_the_committed_page_and_its_pictures_are_those_of_the_committed_result(repository, tmp_path):
+    from infra.experiment.page import write_page
+    from infra.experiment.result import read_result
+
+    write_page(read_result(), tmp_path)
+    docs = repository / "docs"
+    for made in sorted(path for path in tmp_path.rglob("*") if path.is_file()):
+        committed = docs / made.relative_to(tmp_path)
+        assert committed.read_text() == made.read_text(), f"{committed.name}: python -m infra.experiment --page-only"
+
+
+def test_the_committed_result_shows_that_curated_text_beats_raw():
+    from infra.experiment.result import read_result
+
+    result = read_result()
+    assert result["sizes"]["five_gram_seeds"] >= 10
+    assert result["sizes"]["transformer_seeds"] >= 3
+    for tier, corpora in result["differences"].items():
+        for corpus, found in corpora.items():
+            assert found["curated - raw"]["high"] < 0, f"{tier}, {corpus}"

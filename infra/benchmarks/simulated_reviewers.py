@@ -171,15 +171,12 @@ def _reviewed(
     )
     chosen = select(candidates, SelectionKeys(budget=num_labels, audit_fraction=0.5, overlap_fraction=0), seed=seed)
     asked = pool.some(chosen.row_T)
-    probability_T = np.where(
-        chosen.route_T == 0, (chosen.route_T == 0).sum() / (~np.isnan(doubt_N)).sum(), chosen.probability_T
-    )
     said_T = ~reviewer.drops(~asked.is_keep_N, draw)
     ids = _ids(asked)
     return Labelled(
         found=Found(tables=(_table(asked, said_T),)),
         score=dict(zip(ids, score_N[chosen.row_T].tolist(), strict=True)),
-        weight=dict(zip(ids, (1 / probability_T).tolist(), strict=True)),
+        weight=dict(zip(ids, (1 / chosen.probability_T).tolist(), strict=True)),
     )
 
 

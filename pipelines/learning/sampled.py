@@ -1,7 +1,7 @@
 """Judged documents with what the gates read of them: what thresholds and classifiers are fitted to.
 
 Besides the random slices there are the documents in doubt, which are closest to the thresholds. They are asked about
-by what is at stake, not at random; a rule's answered ones stand for all that it sent to review.
+by what is at stake, not at random, so they stand for themselves only.
 """
 
 from dataclasses import dataclass
@@ -70,7 +70,6 @@ def sample_of(run: Run, spec: JobSpec, of: Answered, audit: Audit, errors: Error
     first = audit.population_S.size
     stratum = [*audit.stratum_M.tolist(), *(first + n for n, name in enumerate(names) for _ in doubt[name])]
     said = [*audit.said_M.tolist(), *(share for name in names for _, share in doubt[name])]
-    waiting = dict(run.sql(_WAITING).fetchall())
     columns = judged_columns(spec)
     rows = rows_of(run, "measured", parts_of(run, ids), columns=columns)
     schema = pa.schema([run.measured.schema.field(name) for name in columns])
@@ -79,16 +78,13 @@ def sample_of(run: Run, spec: JobSpec, of: Answered, audit: Audit, errors: Error
     return Sample(
         columns=pa.RecordBatch.from_pylist([rows[doc_id] for doc_id in ids], schema),
         stratum_M=np.array(stratum, dtype=np.int64),
-        population_S=np.concatenate((audit.population_S, [float(waiting[name]) for name in names])),
+        population_S=np.concatenate((audit.population_S, [float(len(doubt[name])) for name in names])),
         said_M=said_M,
         drop_M=_corrected(said_M, errors),
         fold_M=(draw * NUM_FOLDS).astype(np.int64),
     )
 
 
-_WAITING = """
-SELECT decided_by, count(*) FROM decisions WHERE state = 'review' AND NOT starts_with(decided_by, 'dedup/') GROUP BY 1
-"""
 _DOUBTFUL = f"""
 SELECT review_key, tasks.doc_id, decisions.decided_by FROM tasks JOIN decisions ON tasks.doc_id = decisions.doc_id
 WHERE route = '{REVIEW_ROUTES[DOUBT]}' AND kind = 'document' AND NOT starts_with(decisions.decided_by, 'dedup/')

@@ -108,6 +108,8 @@ def measure(dev: Path, work: Path, sizes: Sizes, *, finished_only: bool = False)
     store, cells, corpora = Store(folder=work / "cells", finished_only=finished_only), Cells(), []
     for name, of in pools.items():
         if finished_only and not (_folder(work, name) / "datatrove.parquet").exists():
+            num_arms = len(_arms_on(name))
+            cells.num_missing += 3 * sizes.five_gram_seeds + num_arms * sizes.transformer_seeds
             continue
         pools_of_all = {**of, "datatrove": datatrove_pool(files[name], _folder(work, name))}
         corpora.append(corpus_of(name, _folder(work, name), pools_of_all, tokenizer))
@@ -138,6 +140,11 @@ def _own_pools(files: Sequence[Path], folder: Path) -> dict[str, Pool]:
     return {name: pool_of(name, files, folder) for name in ("raw", "curated")}
 
 
+def _arms_on(corpus: str) -> Sequence[Arm]:
+    """Returns the transformers' arms: all on the corpus with faults, those in random order on the other."""
+    return ARMS if corpus == FAULTY else [arm for arm in ARMS if arm.order == "random"]
+
+
 def corpus_of(name: str, folder: Path, pools: dict[str, Pool], tokenizer: Path) -> Corpus:
     """Returns a corpus with its pools as tokens."""
     model = Tokenizer.from_file(str(tokenizer))
@@ -146,7 +153,7 @@ def corpus_of(name: str, folder: Path, pools: dict[str, Pool], tokenizer: Path) 
         folder=folder,
         pools=pools,
         tokens={key: encode(model, pool.texts()) for key, pool in pools.items()},
-        arms=ARMS if name == FAULTY else [arm for arm in ARMS if arm.order == "random"],
+        arms=_arms_on(name),
     )
 
 

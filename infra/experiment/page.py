@@ -35,7 +35,7 @@ def page(result: Found) -> str:
         date=result["date"][:10],
         processor=result["processor"],
         seconds=f"{result['cpu_seconds_of_cells']:,}",
-        missing=_missing(result["missing_cells"]),
+        missing=_missing(result["missing_cells"], sorted({FAULTY, AS_FOUND} - set(result["corpora"]))),
         verdict=verdict(result["differences"]),
         peer=result["peer"],
         records=f"{sizes['records']:,}",
@@ -70,8 +70,12 @@ def verdict(differences: Found) -> str:
     return "Curated text against raw, in bits per byte with 95% intervals: " + "; ".join(said) + "."
 
 
-def _missing(count: int) -> str:
-    return f"\n**Unfinished**: {count} models were not trained yet; `make experiment` goes on.\n" if count else ""
+def _missing(count: int, corpora: Sequence[str]) -> str:
+    """Returns a line that says what is not measured yet; none where all is."""
+    if not count:
+        return ""
+    whole = f", among them all on the corpus {' and '.join(corpora)}" if corpora else ""
+    return f"\n**Unfinished**: {count} models were not trained yet{whole}; `make experiment` goes on.\n"
 
 
 def _outcome(each: Found) -> str:

@@ -12,6 +12,6 @@ What a page may call, all of it safe in a request's thread:
 - `access.reads, runs, reviews, administers` as dependencies of routes; `request.state.principal` is who asks, and its
   `csrf` (None without a session) goes into the field `csrf` of every form, or the header `x-csrf-token`.
 
-A page is a router given to `app.create_app(service, routers=[...])`. Answers get a strict CSP (`guard.CSP`): no inline
-script or style, nothing from elsewhere.
+The pages are in `pipelines.service.pages`; further routers are given to `app.create_app`. Answers get a strict CSP
+(`guard.CSP`): no inline script or style, nothing from elsewhere.
 """

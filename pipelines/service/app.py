@@ -1,7 +1,7 @@
 """The web application: routers on one service.
 
-Pages are one more router: `create_app(service, routers=[...])`. A router finds the service by `service_of(request)`
-and asks the same functions as the API does.
+The pages are one more router: a router finds the service by `service_of(request)` and asks the same functions as the
+API does.
 """
 
 import json
@@ -20,6 +20,7 @@ from pipelines.service.admin_routes import router as admin_routes
 from pipelines.service.asked import Conflict, service_of
 from pipelines.service.guard import Guard
 from pipelines.service.job_routes import router as job_routes
+from pipelines.service.pages import router as pages
 from pipelines.service.run_queries import TooSlow
 from pipelines.service.run_routes import router as run_routes
 from pipelines.service.schedule_routes import router as schedule_routes
@@ -45,7 +46,7 @@ def create_app(service: Service, *, routers: Sequence[APIRouter] = ()) -> FastAP
 
     Args:
         service: what it serves.
-        routers: more than the API, as the pages.
+        routers: more than the API and the pages.
     """
 
     @asynccontextmanager
@@ -62,7 +63,7 @@ def create_app(service: Service, *, routers: Sequence[APIRouter] = ()) -> FastAP
         openapi_url="/api/openapi.json",
     )
     app.state.service = service
-    for router in (admin_routes, job_routes, run_routes, schedule_routes, training_routes, *routers):
+    for router in (admin_routes, job_routes, run_routes, schedule_routes, training_routes, pages, *routers):
         app.include_router(router)
     for kind, status in STATUS:
         app.add_exception_handler(kind, _answered(status))

@@ -161,16 +161,16 @@ def test_health_readiness_and_metrics(service: Service, client: TestClient):
     assert client.get("/readyz").status_code == 503
 
 
-def test_pages_are_one_more_router_that_asks_the_same_service(service: Service):
+def test_a_further_router_asks_the_same_service(service: Service):
     from fastapi import APIRouter
 
     from pipelines.service.asked import Asked
 
-    pages = APIRouter()
+    further = APIRouter()
 
-    @pages.get("/")
+    @further.get("/further")
     def first(asked: Asked) -> int:
         return len(asked.jobs.page())
 
-    client = TestClient(create_app(service, routers=[pages]), base_url="http://localhost")
-    assert client.get("/").json() == 0
+    client = TestClient(create_app(service, routers=[further]), base_url="http://localhost")
+    assert client.get("/further").json() == 0

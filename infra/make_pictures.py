@@ -1,6 +1,7 @@
-"""Takes the pictures of README and docs: the report of a quickstart run, light and dark, wide and narrow.
+"""Takes the pictures of README and docs, light and dark, wide and narrow: a run's report, or pages of a service.
 
 .venv/bin/python infra/make_pictures.py runs/quickstart-xxxxxxxx
+.venv/bin/python infra/make_pictures.py job=http://127.0.0.1:8400/jobs/ID document=http://127.0.0.1:8400/jobs/ID/...
 """
 
 import base64
@@ -15,8 +16,8 @@ SCHEMES = ("light", "dark")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars")
 
 
-def main(run: str) -> None:
-    """Writes `docs/pictures/report-<width>-<scheme>.png` of a run's report."""
+def main(pages: dict[str, str]) -> None:
+    """Writes `docs/pictures/<page>-<width>-<scheme>.png` of each page at its address."""
     options = webdriver.ChromeOptions()
     for flag in FLAGS:
         options.add_argument(flag)
@@ -30,12 +31,14 @@ def main(run: str) -> None:
             for name, (width, height) in SIZES.items():
                 metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": name == "narrow"}
                 driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-                driver.get((Path(run).resolve() / "report.html").as_uri())
-                picture = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"]
-                (FOLDER / f"report-{name}-{scheme}.png").write_bytes(base64.b64decode(picture))
+                for page, address in pages.items():
+                    driver.get(address)
+                    picture = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"]
+                    (FOLDER / f"{page}-{name}-{scheme}.png").write_bytes(base64.b64decode(picture))
     finally:
         driver.quit()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    named = [argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument]
+    main(dict(named) or {"report": (Path(sys.argv[1]).resolve() / "report.html").as_uri()})

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from pipelines.service.pages.highlights import Mark, Piece, differing, pieces
+from pipelines.service.pages.highlights import Mark, Piece, differing, noted, pieces
 from pipelines.service.service import Service
 from pipelines.service.tokens import COOKIE
 from tests.pipelines.service.services import finished_job, new_job
@@ -21,6 +21,23 @@ def test_marks_that_overlap_cut_a_text_into_pieces_with_the_labels_of_each():
         Piece(text="6789", labels=("b",)),
     ]
     assert pieces("", marks) == []
+
+
+def test_spans_of_people_and_paragraphs_in_another_language_are_marked_by_characters():
+    text = "Grüße aus Köln.\nEnglish here.\n"
+    start = len("Grüße aus Köln.\n".encode())
+    paragraphs = [
+        {"start": 0, "end": start, "language": "de", "score": 0.9},
+        {"start": start, "end": len(text.encode()), "language": "en", "score": 0.9},
+    ]
+    people = [{"reviewer": "ann", "spans": [{"label": "boilerplate", "start": 10, "end": 14}]}]
+    answer = {"explanation": {"signals": {"language": "de"}}}
+    found = list(noted(text, {"people": people, "paragraphs": paragraphs, "answer": answer}))  # type: ignore[typeddict-item]
+
+    assert [(text[mark.start : mark.end], mark.label) for mark in found] == [
+        ("Köln", "boilerplate (ann)"),
+        ("English here.\n", "language en"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,12 @@ def test_a_job_goes_from_the_form_to_a_document_that_a_rule_took(
     assert "1 of 2 documents kept" in browser.find_element(By.ID, "funnel").text
     until(browser, "return document.title.includes('done')")
 
+    job = browser.current_url
+    browser.find_element(By.LINK_TEXT, "Report").click()
+    assert browser.execute_script("return getComputedStyle(document.querySelector('main')).maxWidth") == "1120px"
+    assert problems(browser) == []
+
+    browser.get(job)
     browser.find_element(By.PARTIAL_LINK_TEXT, "num_words").click()
     browser.find_element(By.PARTIAL_LINK_TEXT, "b.txt").click()
     assert browser.find_element(By.CSS_SELECTOR, ".text").text == "Short."

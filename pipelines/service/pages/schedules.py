@@ -25,3 +25,10 @@ def schedules(request: Request, service: Asked) -> Response:
 def run_now(name: Name, service: Asked) -> Response:
     """Submits the job of a schedule at once, and leads to it."""
     return RedirectResponse(f"/jobs/{schedule_routes.run_now(name, service).id}", status_code=303)
+
+
+@router.post("/{name}/remove", dependencies=[runs])
+def remove(name: Name, service: Asked) -> Response:
+    """Removes a schedule; its jobs stay."""
+    schedule_routes.remove(name, service)
+    return RedirectResponse("/schedules", status_code=303)

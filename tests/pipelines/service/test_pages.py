@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from pipelines.service.pages.highlights import Mark, Piece, differing, noted, pieces
+from pipelines.service.schedules import NewSchedule
 from pipelines.service.service import Service
 from pipelines.service.tokens import COOKIE
 from tests.pipelines.service.services import finished_job, new_job
@@ -119,3 +120,15 @@ def test_the_report_is_sent_where_no_script_of_it_could_run(client: TestClient, 
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("sandbox; default-src 'none';")
     assert "script-src" not in policy
+
+
+def test_a_schedule_is_run_and_removed_from_its_page(client: TestClient, service: Service):
+    assert "No schedule yet" in client.get("/schedules").text
+    job = new_job(service)
+    service.schedules.add(NewSchedule(name="nightly", trigger="cron", expression="30 3 * * *", job=job))
+    assert "30 3 * * *" in client.get("/schedules").text
+
+    answer = client.post("/schedules/nightly/run", follow_redirects=False)
+    assert answer.headers["location"] == f"/jobs/{service.jobs.page()[0].id}"
+    client.post("/schedules/nightly/remove")
+    assert service.schedules.all() == []

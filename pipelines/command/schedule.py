@@ -7,7 +7,7 @@ import click
 
 from curation.errors import SpecError
 from pipelines.command.choosing import json_option
-from pipelines.command.serve import data_option, database_option, roots_option
+from pipelines.command.serve import data_option, database_option, model_servers_option, roots_option
 from pipelines.command.speaking import show, show_json, table
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def schedule() -> None:
     help="Change one key of the spec; {new_files} stands for the files that --files found.",
 )  # fmt: skip
 @roots_option
+@model_servers_option
 @data_option
 @database_option
 def add(
@@ -56,6 +57,7 @@ def add(
     grace: int,
     settings: tuple[str, ...],
     roots: tuple[Path, ...],
+    model_servers: tuple[str, ...],
     data: Path,
     database: str | None,
 ) -> None:
@@ -71,7 +73,7 @@ def add(
     chosen = [(trigger, value) for trigger, value in given.items() if value is not None]
     if len(chosen) != 1:
         raise click.UsageError(f"expected one of --cron, --every and --files, found {len(chosen)}")
-    service = _settings(data, database, roots or (spec.absolute().parent,))
+    service = _settings(data, database, roots or (spec.absolute().parent,), model_servers)
     content = spec.read_text()
     admitted = admit(content, folder=str(spec.absolute().parent), settings=settings, service=service, location=files)
     cores, memory = sized(admitted.spec, None, None, service=service)
@@ -144,12 +146,14 @@ def _time(milliseconds: int | None) -> str:
     return datetime.datetime.fromtimestamp(milliseconds / 1000, tz=datetime.UTC).isoformat(timespec="seconds")
 
 
-def _settings(data: Path, database: str | None, roots: tuple[Path, ...] = ()) -> "ServiceSettings":
+def _settings(
+    data: Path, database: str | None, roots: tuple[Path, ...] = (), model_servers: tuple[str, ...] = ()
+) -> "ServiceSettings":
     from pipelines.service.settings import settings_of  # noqa: PLC0415
 
     if not data.is_dir() and database is None:
         raise SpecError(f"{data}: expected the folder of a service, found none; gristmill serve makes it")
-    return settings_of(data, roots=roots, database=database)
+    return settings_of(data, roots=roots, database=database, model_servers=model_servers)
 
 
 def _schedules(settings: "ServiceSettings") -> "Schedules":

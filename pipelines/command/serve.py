@@ -24,6 +24,13 @@ roots_option = click.option(
     multiple=True,
     help="Folder that specs may name files in; may be given again. Default: the working directory.",
 )
+model_servers_option = click.option(
+    "--model-server",
+    "model_servers",
+    multiple=True,
+    metavar="URL",
+    help="A completions.endpoint that specs may name; may be given again. Default: none.",
+)
 
 
 @click.command()
@@ -33,6 +40,7 @@ roots_option = click.option(
     "--runs", type=click.Path(path_type=Path, file_okay=False), help="Where runs are written. Default: ./runs."
 )
 @roots_option
+@model_servers_option
 @click.option("--cores", type=click.IntRange(min=1), help="Cores for runs. Default: those of this process.")
 @click.option("--memory-gib", type=click.FloatRange(min=0.1), help="Memory for runs. Default: 4/5 of the machine's.")
 @click.option(
@@ -51,6 +59,7 @@ def serve(
     database: str | None,
     runs: Path | None,
     roots: tuple[Path, ...],
+    model_servers: tuple[str, ...],
     cores: int | None,
     memory_gib: float | None,
     restarts: int,
@@ -76,6 +85,7 @@ def serve(
         data,
         runs=runs,
         roots=roots,
+        model_servers=model_servers,
         database=database,
         cores=cores,
         memory_bytes=int(memory_gib * 2**30) if memory_gib else None,
@@ -85,7 +95,8 @@ def serve(
         restarts=restarts,
     )
     log_as_json()
-    os.environ.update(environment_of(settings.allowed))  # what a trigger looks at is confined like its jobs
+    confined = environment_of(settings.allowed, settings.model_servers)
+    os.environ.update(confined)  # what a trigger looks at is confined like its jobs
     service = open_service(settings)
     open_to = "API tokens are asked for" if service.tokens.any() else "no users: whoever is on this machine may do all"
     say(f"http://{settings.host}:{settings.port}  ({open_to})")

@@ -15,6 +15,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from curation.synthesis.recipes.requests import Request, Response
 from pipelines.completing.addresses import Network, check_endpoint, check_peer
 from pipelines.completing.completer import Busy, Paused, Refused
+from pipelines.inputs.confinement import check_model_server
 
 KEY_VARIABLE = "GRISTMILL_COMPLETIONS_KEY"
 MAX_ANSWER_BYTES = 4 << 20
@@ -41,8 +42,9 @@ class Endpoint:
     _pool: list[urllib3.PoolManager] = field(default_factory=list, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuses what is no endpoint; makes the pool, which opens connections as they are needed."""
+        """Refuses what is no endpoint, or none for this process; makes the pool, which connects when it is needed."""
         check_endpoint(self.url, self.network)
+        check_model_server(self.url)
         self._pool.append(_pool(self.network, self.connections))
 
     def close(self) -> None:

@@ -2,7 +2,8 @@
 
 A path is checked when its file is open, by what the kernel says the descriptor is: no symbolic link that is swapped
 between check and use leads out. An address is checked after the name was resolved, and that address is connected to:
-no name that resolves to another one the next moment leads in. Without the variables everything is allowed.
+no name that resolves to another one the next moment leads in. A model's server must be one that is named, for it gets
+documents and the key of the environment. Without the variables everything is allowed.
 """
 
 import ipaddress
@@ -11,17 +12,20 @@ import socket
 from pathlib import Path
 
 from curation.errors import InputError
+from pipelines.inputs.urls import strip_credentials
 
 ROOTS = "GRISTMILL_ALLOWED_ROOTS"
 """Folders, symbolic links resolved, as in PATH; unset: any file."""
 PUBLIC = "GRISTMILL_PUBLIC_ADDRESSES_ONLY"
 """Set: https only to addresses of the public internet, and through no proxy, which would resolve names itself."""
+MODEL_SERVERS = "GRISTMILL_ALLOWED_MODEL_SERVERS"
+"""Endpoints that a model may be asked at, by spaces; empty: none; unset: any."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-def environment_of(roots: tuple[Path, ...]) -> dict[str, str]:
-    """Returns the variables that confine a process to files below `roots` and to public addresses."""
-    return {ROOTS: os.pathsep.join(map(str, roots)), PUBLIC: "1"}
+def environment_of(roots: tuple[Path, ...], model_servers: tuple[str, ...]) -> dict[str, str]:
+    """Returns the variables that confine a process to files below `roots`, public addresses and `model_servers`."""
+    return {ROOTS: os.pathsep.join(map(str, roots)), PUBLIC: "1", MODEL_SERVERS: " ".join(model_servers)}
 
 
 def is_allowed(path: str) -> bool:
@@ -41,6 +45,31 @@ def check_opened(descriptor: int, path: str) -> None:
     """
     if ROOTS in os.environ and not is_allowed(os.readlink(f"/proc/self/fd/{descriptor}")):
         raise InputError(f"{path}: expected a file below {os.environ[ROOTS]}, found one elsewhere")
+
+
+def check_model_server(url: str) -> None:
+    """Checks the endpoint that a model is to be asked at.
+
+    Raises:
+        InputError: it is none of those that are allowed.
+    """
+    allowed = os.environ.get(MODEL_SERVERS)
+    if allowed is not None:
+        check_listed(url, tuple(allowed.split()))
+
+
+def check_listed(url: str, allowed: tuple[str, ...]) -> None:
+    """Checks that the endpoint is one of `allowed`; a slash at the end makes no other one.
+
+    Raises:
+        InputError: it is another.
+    """
+    if url.rstrip("/") not in {server.rstrip("/") for server in allowed}:
+        listed = ", ".join(allowed) or "none"
+        raise InputError(
+            f"completions.endpoint: expected one of the servers that this service may ask ({listed}), found "
+            f"{strip_credentials(url)!r}; gristmill serve --model-server adds one"
+        )
 
 
 def public_only() -> bool:

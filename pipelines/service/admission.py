@@ -1,7 +1,8 @@
 """Which specs may be run for somebody who is not at the keyboard: what they name, and how they run.
 
 A path must lie in an allowed folder, symbolic links resolved; the same is asked again of every file when a run opens
-it (`pipelines.inputs.confinement`). Beam options are refused: some of them are commands to execute.
+it (`pipelines.inputs.confinement`). Beam options are refused: some of them are commands to execute. A model is asked
+only at the servers that the service was started with, and answers are kept in the service's own file.
 """
 
 import json
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.errors import InputError, SpecError
+from pipelines.inputs.confinement import check_listed
 from pipelines.inputs.locations import local_path, scheme_of
 from pipelines.service.settings import ServiceSettings
-from pipelines.spec import JobSpec, RunnerSpec
+from pipelines.spec import CompletionsSpec, JobSpec, RunnerSpec
 from pipelines.spec_file import parse_spec
 from pipelines.spec_paths import paths_in
 
@@ -58,12 +60,12 @@ def admit(
         content: the spec's text.
         folder: where relative paths start; None: the first allowed folder.
         settings: `key=value` each.
-        service: says which folders are allowed.
+        service: says which folders and model servers are allowed.
         location: one more that must be allowed: a path, pattern or URL beside the spec.
 
     Raises:
         SpecError: it is wrong, or asks for what only the command line may.
-        InputError: it names a file outside the allowed folders.
+        InputError: it names a file outside the allowed folders, or another model server.
     """
     base = allowed_folder(folder, service)
     if location is not None:
@@ -74,10 +76,22 @@ def admit(
             f"runner: expected {LOCAL_RUNNER} without options in a spec that was sent, found "
             f"{spec.runner.name} with {len(spec.runner.options)} options; use gristmill run for them"
         )
+    _check_completions(spec.completions, service)
     for name in [*paths_in(spec), *([location] if location is not None else [])]:
         check_location(name, base=base, service=service)
     parse_spec(content.encode("utf-8", "surrogatepass"), name=NAME, settings=settings, folder=base)
     return Admitted(spec=spec, folder=base)
+
+
+def _check_completions(given: CompletionsSpec | None, service: ServiceSettings) -> None:
+    if given is None:
+        return
+    if given.answers is not None:
+        raise SpecError(
+            f"completions.answers: expected none in a spec that was sent, found {given.answers!r}; "
+            "the service keeps answers in a file of its own"
+        )
+    check_listed(given.endpoint, service.model_servers)
 
 
 def allowed_folder(folder: str | None, service: ServiceSettings) -> Path:

@@ -122,7 +122,7 @@ class Dispatcher:
                 attempt=attempt,
                 folder=self.folder(job),
                 command=self.command,
-                environment=self.environment | environment_of(self.settings.allowed),
+                environment=self.environment | environment_of(self.settings.allowed, self.settings.model_servers),
                 is_wanted=lambda: self.jobs.is_attempt(job.id, attempt, owner=self.owner),
             )
         except processes.AlreadyRunning:  # one of an earlier attempt: it is watched as this one

@@ -22,6 +22,8 @@ class ServiceSettings:
     memory_bytes: int
     host: str = "127.0.0.1"
     port: int = 8400
+    model_servers: tuple[str, ...] = ()
+    """Endpoints that specs may name: each gets documents, and the key in this process's environment."""
     names: tuple[str, ...] = ()
     """Further names that others reach it by, in the Host header."""
     restarts: int = 3
@@ -67,6 +69,7 @@ def settings_of(
     memory_bytes: int | None = None,
     host: str = "127.0.0.1",
     port: int = 8400,
+    model_servers: tuple[str, ...] = (),
     names: tuple[str, ...] = (),
     restarts: int = 3,
 ) -> ServiceSettings:
@@ -84,6 +87,7 @@ def settings_of(
         memory_bytes=memory_bytes or machine_memory() * 4 // 5,
         host=host,
         port=port,
+        model_servers=model_servers,
         names=names,
         restarts=restarts,
     )

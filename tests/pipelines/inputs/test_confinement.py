@@ -1,12 +1,14 @@
 """What a run may open when somebody else chose its inputs."""
 
 import http.server
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from curation.errors import InputError
+from pipelines.completing.endpoint import Endpoint
 from pipelines.inputs import confinement
 from pipelines.inputs.listing import list_files
 from pipelines.inputs.open import open_bytes
@@ -19,7 +21,7 @@ def confined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "allowed"
     folder.mkdir()
     (tmp_path / "secret").write_text("secret")
-    for name, value in confinement.environment_of((folder,)).items():
+    for name, value in confinement.environment_of((folder,), ("http://127.0.0.1:8000/v1",)).items():
         monkeypatch.setenv(name, value)
     return folder
 
@@ -38,6 +40,20 @@ def test_links_out_of_the_folder_that_a_pattern_finds_become_dead_letters(confin
     (confined / "up").symlink_to(confined.parent)
     found = {file.path: file.problem for file in list_files(["*"], confined)}
     assert found == {"file": None, "link": "permission_denied", "up": "permission_denied"}
+
+
+def test_a_model_is_asked_at_the_servers_that_are_named_and_at_no_other(confined: Path):
+    confinement.check_model_server("http://127.0.0.1:8000/v1/")
+    message = (
+        "completions.endpoint: expected one of the servers that this service may ask (http://127.0.0.1:8000/v1), found "
+        "'http://127.0.0.1:8000/v1/../admin'; gristmill serve --model-server adds one"
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        Endpoint(url="http://127.0.0.1:8000/v1/../admin", network="loopback", read_seconds=1, connections=1)
+
+
+def test_without_confinement_any_server_may_be_named():
+    confinement.check_model_server("http://127.0.0.1:1/v1")
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 """Jobs over HTTP."""
 
 import json
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from pipelines.inputs.confinement import MODEL_SERVERS
 from pipelines.service import processes
+from pipelines.service.app import create_app
 from pipelines.service.service import Service
-from tests.pipelines.service.services import SPEC, until
+from tests.pipelines.service.services import ENDS, SPEC, service_in, until
 
 
 def test_a_submitted_job_can_be_watched_to_its_end(service: Service, client: TestClient):
@@ -93,6 +96,44 @@ def test_a_spec_that_was_sent_may_not_choose_how_it_is_executed(client: TestClie
     )
     by_setting = client.post("/api/jobs", json={"spec": SPEC, "settings": ["runner.name=FlinkRunner"]})
     assert by_setting.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("completions", "said"),
+    [
+        ("endpoint: 'http://127.0.0.1:8400/api'", "expected one of the servers that this service may ask (none)"),
+        ("endpoint: 'http://169.254.169.254/latest', network: private", "found 'http://169.254.169.254/latest'"),
+        ("endpoint: 'https://collector.example/v1', network: public", "gristmill serve --model-server adds one"),
+        ("endpoint: 'http://127.0.0.1/v1', answers: service.db", "completions.answers: expected none in a spec that"),
+    ],
+)
+def test_a_spec_that_was_sent_reaches_no_model_server_by_itself(client: TestClient, completions: str, said: str):
+    whole = f"{SPEC}completions: {{{completions}}}\n"
+    by_setting = [f"completions={{{completions}}}"]
+    schedule = {"name": "often", "trigger": "interval", "expression": "3600", "spec": whole}
+    for answer in (
+        client.post("/api/jobs", json={"spec": whole}),
+        client.post("/api/jobs", json={"spec": SPEC, "settings": by_setting}),
+        client.post("/api/plans", json={"spec": whole}),
+        client.post("/api/schedules", json=schedule),
+    ):
+        assert answer.status_code == 422
+        assert said in answer.json()["detail"]
+
+
+def test_a_spec_may_ask_the_model_servers_that_the_service_names_and_so_may_the_job(tmp_path: Path):
+    server = "http://127.0.0.1:8000/v1"
+    tells = f'{ENDS}print("may ask", os.environ["{MODEL_SERVERS}"], flush=True)\nend(0)'
+    service = service_in(tmp_path, script=tells, model_servers=(server,))
+    client = TestClient(create_app(service), base_url="http://127.0.0.1")
+    answer = client.post("/api/jobs", json={"spec": f"{SPEC}completions: {{endpoint: '{server}/'}}\n"})
+    assert answer.status_code == 201, answer.text
+
+    service.dispatcher.tick()
+    job = answer.json()["id"]
+    until(lambda: not processes.is_running(service.settings.jobs / job))
+    service.dispatcher.tick()
+    assert client.get(f"/api/jobs/{job}/log").json()["lines"] == ["attempt 1", f"may ask {server}"]
 
 
 @pytest.mark.parametrize("sent", ['"\\ud800"', "Infinity", "1e999", "[" * 500 + "]" * 500, '{"a": NaN}'])

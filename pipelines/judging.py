@@ -47,6 +47,12 @@ def gates_of(spec: JobSpec) -> tuple[GatesOfSource, ...]:
     )
 
 
+def unused_gates(spec: JobSpec) -> list[str]:
+    """Returns the gates that no input names, so that they judge nothing."""
+    named = {name for given in spec.inputs.values() for name in given.gates}
+    return [name for name in spec.gates if name not in named]
+
+
 def check_spec_gates(spec: JobSpec) -> None:
     """Raises SpecError or SchemaError when a gate cannot judge what the plan measures."""
     schema = measured_schema(spec)

@@ -23,21 +23,24 @@ def validate(spec: Path, settings: tuple[str, ...], as_json: bool) -> None:
 
     Example: gristmill validate job.yaml
     """
+    from pipelines.judging import unused_gates  # noqa: PLC0415
     from pipelines.preflight import examine  # noqa: PLC0415
     from pipelines.spec_file import load_spec  # noqa: PLC0415
 
     job = load_spec(spec, settings=settings)
     found = examine(job, root=spec.parent)
-    near = near_facts(job.dedup.near)
+    near, unused = near_facts(job.dedup.near), unused_gates(job)
     if as_json:
-        show_json({"spec": str(spec), "inputs": [item.facts() for item in found], "near": near})
+        facts = [item.facts() for item in found]
+        show_json({"spec": str(spec), "inputs": facts, "unused_gates": unused, "near": near})
         return
     rows: list[tuple[str, ...]] = [("input", "files", "bytes", "formats", "problems")]
     for item in found:
         rows.append(
             (item.name, f"{item.files:,}", f"{item.bytes:,}", ", ".join(item.formats), ", ".join(item.problems))
         )
-    show("\n".join([f"{spec}: valid", table(rows), *near_lines(near)]))
+    idle = [f"gate {name}: no input names it under `gates:`, so it judges nothing" for name in unused]
+    show("\n".join([f"{spec}: valid", table(rows), *idle, *near_lines(near)]))
 
 
 def near_facts(near: "NearSpec | None") -> dict[str, object] | None:

@@ -129,6 +129,8 @@ class Validation(BaseModel):
     valid: bool
     job: str | None
     problems: list[Problem]
+    unused_gates: list[str] = []
+    """Gates that no input names, so that they judge nothing."""
 
 
 class Failed(BaseModel):

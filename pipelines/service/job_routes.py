@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 
 from curation.errors import GristmillError
+from pipelines.judging import unused_gates
 from pipelines.service import answers, joblogs, processes
 from pipelines.service.access import reads, runs
 from pipelines.service.admission import admit, place_of, sized
@@ -83,7 +84,8 @@ def validate(body: answers.SpecBody, service: Asked) -> answers.Validation:
         place = place_of(str(error))
         problem = answers.Problem(message=str(error), line=place.line, column=place.column, path=place.path)
         return answers.Validation(valid=False, job=None, problems=[problem])
-    return answers.Validation(valid=True, job=admitted.spec.job, problems=[])
+    unused = unused_gates(admitted.spec)
+    return answers.Validation(valid=True, job=admitted.spec.job, problems=[], unused_gates=unused)
 
 
 @router.get("/jobs")

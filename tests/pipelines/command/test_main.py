@@ -182,6 +182,7 @@ def test_json_goes_to_stdout_alone(tmp_path, capfd):
         "inputs": [
             {"name": "web", "files": 2, "bytes": 48, "formats": ["1 jsonl"], "problems": ["1 unsupported_format"]}
         ],
+        "unused_gates": [],
     }
 
 
@@ -198,6 +199,16 @@ def test_validate_shows_inputs_as_a_table(tmp_path, capfd):
     )
     assert main(["validate", str(path), "--set", "dedup.near=null"]) == 0
     assert capfd.readouterr().out.endswith("near duplicates: off\n")
+
+
+def test_validate_tells_of_gates_that_judge_nothing(tmp_path, capfd):
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n')
+    path = tmp_path / "web.yaml"
+    path.write_text(
+        "job: web\ninputs: {web: {files: [a.jsonl]}}\ngates: {short: {rules: [{signal: num_words, min: 1}]}}\n"
+    )
+    assert main(["validate", str(path)]) == 0
+    assert "gate short: no input names it under `gates:`, so it judges nothing\n" in capfd.readouterr().out
 
 
 def test_a_gate_on_a_signal_that_nothing_measures_is_found_by_validate(tmp_path, capfd):

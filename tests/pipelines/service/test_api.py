@@ -56,7 +56,10 @@ def test_validation_says_where_a_spec_is_wrong(client: TestClient):
             "path": "inputs.files.weight",
         }
     ]
-    assert client.post("/api/validate", json={"spec": SPEC}).json() == {"valid": True, "job": "small", "problems": []}
+    unused = SPEC + "gates: {quality: {rules: [{signal: num_words, min: 5}]}}\n"
+    for spec, gates in ((SPEC, []), (unused, ["quality"])):
+        answer = client.post("/api/validate", json={"spec": spec}).json()
+        assert answer == {"valid": True, "job": "small", "problems": [], "unused_gates": gates}
 
 
 @pytest.mark.parametrize(

@@ -8,37 +8,22 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-import duckdb
-import pyarrow as pa
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
-from curation.errors import GristmillError, InputError
 from curation.text.safe import visible
 from pipelines.service.admin_routes import router as admin_routes
-from pipelines.service.asked import Conflict, service_of
+from pipelines.service.asked import STATUS, service_of
 from pipelines.service.guard import Guard
 from pipelines.service.job_routes import router as job_routes
 from pipelines.service.pages import router as pages
-from pipelines.service.run_queries import TooSlow
 from pipelines.service.run_routes import router as run_routes
 from pipelines.service.schedule_routes import router as schedule_routes
 from pipelines.service.service import Service
 from pipelines.service.training_routes import router as training_routes
 
 __all__ = ["create_app", "service_of"]
-
-STATUS: tuple[tuple[type[Exception], int], ...] = (
-    (Conflict, 409),
-    (InputError, 422),
-    (TooSlow, 503),
-    (pa.lib.ArrowException, 503),  # a run that is damaged, or being written or removed
-    (duckdb.Error, 503),
-    (FileNotFoundError, 503),
-    (GristmillError, 422),
-)
-"""Which answer an error of ours becomes; the first entry that fits."""
 
 
 def create_app(service: Service, *, routers: Sequence[APIRouter] = ()) -> FastAPI:
@@ -68,7 +53,7 @@ def create_app(service: Service, *, routers: Sequence[APIRouter] = ()) -> FastAP
     for kind, status in STATUS:
         app.add_exception_handler(kind, _answered(status))
     app.add_exception_handler(RequestValidationError, _misfit)
-    app.add_middleware(Guard, hosts=service.settings.hosts, audit=service.audit.note)
+    app.add_middleware(Guard)
     return app
 
 

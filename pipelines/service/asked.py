@@ -1,16 +1,32 @@
-"""What requests have in common: the service they ask, and how what is not there is told."""
+"""What requests have in common: the service they ask, and how what is not there or went wrong is told."""
 
 from typing import Annotated, cast
 
+import duckdb
+import pyarrow as pa
 from fastapi import Depends, HTTPException, Request
 
+from curation.errors import GristmillError, InputError
 from pipelines.service.answers import JobId
+from pipelines.service.run_queries import TooSlow
 from pipelines.service.service import Service
 from pipelines.service.tables import Job
 
 
 class Conflict(Exception):
     """A request that the state of what it names does not allow."""
+
+
+STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (Conflict, 409),
+    (InputError, 422),
+    (TooSlow, 503),
+    (pa.lib.ArrowException, 503),  # a run that is damaged, or being written or removed
+    (duckdb.Error, 503),
+    (FileNotFoundError, 503),
+    (GristmillError, 422),
+)
+"""Which answer an error of ours becomes; the first entry that fits."""
 
 
 def service_of(request: Request) -> Service:

@@ -20,12 +20,18 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 
 def open_database(url: str) -> Engine:
     """Returns an engine on an up-to-date database; makes the file of an SQLite database if there is none."""
+    engine = connect(url)
+    migrate(engine)
+    return engine
+
+
+def connect(url: str) -> Engine:
+    """Returns an engine on a database as it is."""
     is_sqlite = url.startswith("sqlite")
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if is_sqlite else {}, pool_pre_ping=True)
     if is_sqlite:
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
-    migrate(engine)
     return engine
 
 

@@ -11,7 +11,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection
 from urllib.parse import urlsplit
 
 from anyio.to_thread import run_sync
@@ -22,6 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.service import metrics
 from pipelines.service.access import UNSAFE
+from pipelines.service.audit import Audit
+from pipelines.service.service import Service
 
 LOG = logging.getLogger("gristmill.service")
 MAX_BODY_BYTES = 4 << 20
@@ -38,16 +40,13 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-Audit = Callable[[str, str, int], None]  # who, what, status
 
 
 class Guard:
-    """The middleware; `hosts` are names that the service answers to, without port; `audit` notes a change."""
+    """The middleware; the application's service says which names it answers to and notes changes."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], audit: Audit) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.hosts = frozenset(hosts)
-        self.audit = audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -55,37 +54,40 @@ class Guard:
             await self.app(scope, receive, send)
             return
         started = time.monotonic()
+        service: Service = scope["app"].state.service
         status = [500]
         scope.setdefault("state", {})
         reply = _with_headers(send, status)
-        refused = self._refusal(scope["method"], Headers(scope=scope))
+        refused = _refusal(scope["method"], Headers(scope=scope), hosts=service.settings.hosts)
         if refused is not None:
             await refused(scope, receive, reply)
         else:
             await self.app(scope, _limited(receive), reply)
-        await self._noted(scope, status[0], time.monotonic() - started)
+        await _noted(scope, service.audit, status[0], time.monotonic() - started)
 
-    def _refusal(self, method: str, headers: Headers) -> JSONResponse | None:
-        host = headers.get("host", "")
-        name = host_name(host)
-        if name not in self.hosts:
-            return _refused(421, f"Host: expected one of {', '.join(sorted(self.hosts))}, found {name!r}")
-        if method in UNSAFE and _is_cross_site(headers, host):
-            return _refused(403, "expected a request of this site, found one that another site's page sent")
-        length = headers.get("content-length", "0")
-        if not length.isascii() or not length.isdigit() or int(length) > MAX_BODY_BYTES:
-            return _refused(413, f"expected a body of at most {MAX_BODY_BYTES} bytes, found {length[:20]}")
-        return None
 
-    async def _noted(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "")
-        metrics.REQUESTS.labels(scope["method"], route, status).inc()
-        metrics.REQUEST_SECONDS.labels(route).observe(seconds)
-        principal = scope["state"].get("principal")
-        facts = {"method": scope["method"], "path": scope["path"], "status": status, "seconds": round(seconds, 4)}
-        LOG.info("request", extra={**facts, "who": principal.name if principal else None})
-        if scope["method"] in UNSAFE and scope["state"].get("scope_needed", "read") != "read":
-            await run_sync(self.audit, principal.name, f"{scope['method']} {scope['path']}", status)
+def _refusal(method: str, headers: Headers, *, hosts: Collection[str]) -> JSONResponse | None:
+    host = headers.get("host", "")
+    name = host_name(host)
+    if name not in hosts:
+        return _refused(421, f"Host: expected one of {', '.join(sorted(hosts))}, found {name!r}")
+    if method in UNSAFE and _is_cross_site(headers, host):
+        return _refused(403, "expected a request of this site, found one that another site's page sent")
+    length = headers.get("content-length", "0")
+    if not length.isascii() or not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        return _refused(413, f"expected a body of at most {MAX_BODY_BYTES} bytes, found {length[:20]}")
+    return None
+
+
+async def _noted(scope: Scope, audit: Audit, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "")
+    metrics.REQUESTS.labels(scope["method"], route, status).inc()
+    metrics.REQUEST_SECONDS.labels(route).observe(seconds)
+    principal = scope["state"].get("principal")
+    facts = {"method": scope["method"], "path": scope["path"], "status": status, "seconds": round(seconds, 4)}
+    LOG.info("request", extra={**facts, "who": principal.name if principal else None})
+    if scope["method"] in UNSAFE and scope["state"].get("scope_needed", "read") != "read":
+        await run_sync(audit.note, principal.name, f"{scope['method']} {scope['path']}", status)
 
 
 def host_name(host: str) -> str:

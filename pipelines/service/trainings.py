@@ -7,7 +7,8 @@ is the same one. Points are kept by step, so a step that is told twice is there 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
 
 from pipelines.service.database import reading, writing
 from pipelines.service.jobs import Jobs, new_id
@@ -55,16 +56,7 @@ class Trainings:
             done = session.connection().execute(update(Training).where(Training.id == training_id).values(**values))
             if done.rowcount != 1:
                 return False
-            for point in points:
-                session.merge(
-                    TrainingPoint(
-                        training_id=training_id,
-                        step=point.step,
-                        stage=point.stage,
-                        loss=point.loss,
-                        losses=point.losses,
-                    )
-                )
+            _put(session, training_id, points)
         return True
 
     def page(
@@ -94,3 +86,22 @@ class Trainings:
     def is_lost(self, training: Training) -> bool:
         """Whether a training says that it runs, and has not told of itself for long."""
         return training.state == "running" and self.jobs.now_ms() - training.seen_ms > LOST_SECONDS * 1000
+
+
+def _put(session: Session, training_id: str, points: Sequence[Point]) -> None:
+    """Writes points; of a step told twice the later one stays."""
+    rows = {
+        point.step: {
+            "training_id": training_id,
+            "step": point.step,
+            "stage": point.stage,
+            "loss": point.loss,
+            "losses": point.losses,
+        }
+        for point in points
+    }
+    if rows:
+        session.execute(
+            delete(TrainingPoint).where(TrainingPoint.training_id == training_id, TrainingPoint.step.in_(rows))
+        )
+        session.execute(insert(TrainingPoint), list(rows.values()))

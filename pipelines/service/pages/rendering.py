@@ -16,17 +16,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from curation.errors import GristmillError
 from curation.text.safe import visible
 from pipelines.answers import Paragraph, failure_text, number
 from pipelines.report.page import block, breakable, link, percent, plain, segment, size
-from pipelines.service.asked import Conflict
-from pipelines.service.run_queries import TooSlow
+from pipelines.service.asked import STATUS
 
 UNAUTHORIZED, UNPROCESSABLE = 401, 422
 MINUTE, HOUR = 60, 3600
 MAX_VALUE = 1000
-STATUS: tuple[tuple[type[Exception], int], ...] = ((Conflict, 409), (TooSlow, 503), (GristmillError, UNPROCESSABLE))
 
 
 @cache
@@ -125,7 +122,7 @@ class PageRoute(APIRoute):
             except RequestValidationError as error:
                 places = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
                 return _refused(request, UNPROCESSABLE, f"expected other values in {places}")
-            except (GristmillError, Conflict) as error:
+            except tuple(kind for kind, _ in STATUS) as error:
                 status = next(status for kind, status in STATUS if isinstance(error, kind))
                 return _refused(request, status, str(error))
 

@@ -1,8 +1,9 @@
-"""One service per test, and a client that asks it."""
+"""A service per test, one application for all of them, and a client that asks."""
 
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from pipelines.service.app import create_app
@@ -16,7 +17,14 @@ def service(tmp_path: Path) -> Service:
     return service_in(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    """The application: its first answer builds every route, which costs more than most tests."""
+    return create_app(service_in(tmp_path_factory.mktemp("app")))
+
+
 @pytest.fixture
-def client(service: Service) -> TestClient:
-    """A client on this machine."""
-    return TestClient(create_app(service), base_url="http://127.0.0.1")
+def client(app: FastAPI, service: Service) -> TestClient:
+    """A client on this machine, of the test's own service."""
+    app.state.service = service
+    return TestClient(app, base_url="http://127.0.0.1")

@@ -1,7 +1,9 @@
 """Services on a temporary folder, and processes that obey the protocol of an attempt without running anything."""
 
 import contextlib
+import functools
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +14,7 @@ from sqlalchemy import update
 
 from pipelines.service.app import create_app
 from pipelines.service.audit import Audit
-from pipelines.service.database import open_database, writing
+from pipelines.service.database import connect, open_database, writing
 from pipelines.service.dispatcher import Dispatcher
 from pipelines.service.jobs import Jobs, NewJob
 from pipelines.service.schedules import Schedules
@@ -62,12 +64,25 @@ def settings_in(folder: Path, **changes: object) -> ServiceSettings:
     return ServiceSettings(**(given | changes))  # type: ignore[arg-type]
 
 
+@functools.cache
+def migrated() -> bytes:
+    """Returns the file of an empty SQLite database: a copy costs far less than its migrations."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "service.db")
+        open_database(f"sqlite:///{file}").dispose()
+        return file.read_bytes()
+
+
 def service_in(folder: Path, *, script: str = ENDS + "end(0)", owner: str | None = None, **changes: object) -> Service:
     """Returns a service whose jobs run `script` instead of a run; nothing ticks by itself."""
     settings = settings_in(folder, **changes)
     for made in (settings.data, settings.jobs, settings.runs):
         made.mkdir(parents=True, exist_ok=True)
-    engine = open_database(settings.database)
+    database = settings.data / "service.db"
+    if is_own := settings.database == f"sqlite:///{database}":
+        with contextlib.suppress(FileExistsError), database.open("xb") as file:
+            file.write(migrated())
+    engine = connect(settings.database) if is_own else open_database(settings.database)
     jobs = Jobs(engine, settings.runs)
     dispatcher = Dispatcher(settings=settings, jobs=jobs, command=(sys.executable, "-c", script))
     if owner is not None:

@@ -69,6 +69,13 @@ def test_the_audit_log_names_who_changed_what(service: Service, client: TestClie
     ]
 
 
+def test_a_wrong_log_in_is_in_the_audit_log_without_what_was_tried(service: Service, client: TestClient):
+    assert client.post("/api/session", json={"token": "gm_guessed"}).status_code == 401
+    assert client.post("/login", data={"token": "gm_guessed"}).status_code == 401
+    found = [(entry.who, entry.what, entry.status) for entry in service.audit.page()]
+    assert found == [("nobody", "POST /login", 401), ("nobody", "POST /api/session", 401)]
+
+
 def test_a_sessions_changes_must_repeat_its_csrf_token(service: Service, client: TestClient):
     secret = service.tokens.make("anna", ("run",))
     begun = client.post("/api/session", json={"token": secret})

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,18 @@ from tests.token_runs import documents, texts
 from tests.token_runs import write_run as write_token_run
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up run, which tests only read."""
+    folder = tmp_path_factory.mktemp("made") / "run"
+    write_run(folder, example_docs())
+    return folder
+
+
 @pytest.fixture
-def at(service: Service, tmp_path: Path) -> str:
+def at(service: Service, run: Path) -> str:
     """The address of a job with a made-up run."""
-    write_run(tmp_path / "run", example_docs())
-    return f"/api/jobs/{finished_job(service, tmp_path / 'run').id}"
+    return f"/api/jobs/{finished_job(service, run).id}"
 
 
 def test_the_funnel_leads_from_a_rule_to_its_documents(client: TestClient, at: str):
@@ -57,7 +65,11 @@ def test_a_document_comes_with_text_values_and_thresholds_and_its_copies_lie_sid
     assert "found none" in missing.json()["detail"]
 
 
-def test_what_waits_for_people_is_counted_by_its_reason(client: TestClient, at: str, tmp_path: Path):
+def test_what_waits_for_people_is_counted_by_its_reason(
+    client: TestClient, service: Service, run: Path, tmp_path: Path
+):
+    shutil.copytree(run, tmp_path / "run")
+    at = f"/api/jobs/{finished_job(service, tmp_path / 'run').id}"
     ledger = tmp_path / "run" / "people" / "ledger"
     ledger.mkdir(parents=True)
     (ledger / "project-document.json").write_text(json.dumps({"url": "http://127.0.0.1:8080/", "project": 7}))
@@ -75,7 +87,7 @@ def test_a_job_that_has_written_nothing_yet_has_no_run(client: TestClient, servi
 
 
 def test_a_run_that_has_only_begun_shows_what_there_is_and_a_damaged_one_is_no_defect_of_the_service(
-    client: TestClient, service: Service, tmp_path: Path
+    client: TestClient, service: Service, run: Path, tmp_path: Path
 ):
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun" / "spec.yaml").write_text("job: begun\ninputs: {web: {files: [a]}}\n")
@@ -85,7 +97,7 @@ def test_a_run_that_has_only_begun_shows_what_there_is_and_a_damaged_one_is_no_d
     assert client.get(f"{at}/documents").json() == []
     assert client.get(f"{at}/review").json() == {"waiting": {}, "questions": {}, "answered": 0, "projects": {}}
 
-    write_run(tmp_path / "damaged", example_docs())
+    shutil.copytree(run, tmp_path / "damaged")
     for part in (tmp_path / "damaged" / "decisions").iterdir():
         part.write_bytes(b"PAR1 no more")
     at = f"/api/jobs/{finished_job(service, tmp_path / 'damaged').id}"
@@ -93,13 +105,22 @@ def test_a_run_that_has_only_begun_shows_what_there_is_and_a_damaged_one_is_no_d
         answer = client.get(f"{at}/{question}")
         assert answer.status_code == 503, question
         assert answer.json()["detail"]
+    page = client.get(f"{at.removeprefix('/api')}/documents")
+    assert (page.status_code, page.headers["content-type"]) == (503, "text/html; charset=utf-8")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with an export, which tests only read."""
+    folder = tmp_path_factory.mktemp("exported") / "tokens"
+    export_shards(write_token_run(folder, [documents(texts(40))]))
+    return folder
 
 
 @pytest.fixture
-def export(service: Service, tmp_path: Path) -> str:
+def export(service: Service, exported: Path) -> str:
     """The address of the exports of a job."""
-    export_shards(write_token_run(tmp_path / "tokens", [documents(texts(40))]))
-    return f"/api/jobs/{finished_job(service, tmp_path / 'tokens').id}/exports"
+    return f"/api/jobs/{finished_job(service, exported).id}/exports"
 
 
 def test_exports_are_listed_and_every_file_comes_with_its_digest(client: TestClient, export: str):

@@ -14,7 +14,7 @@ job: valleys
 inputs: {notes: {files: [notes.jsonl], gates: [size], license: CC0-1.0}}
 gates: {size: {rules: [{signal: num_chars, min: 400}]}}
 signals: [language, statistics]
-dedup: {near: {canaries: 0, bands: 40, rows: 4}, exact: [text]}
+dedup: {near: {canaries: 0, bands: 5, rows: 4}, exact: [text]}
 validation: {fraction: 0.1}
 limits: {unit_bytes: 16KiB}
 shards: {tokenizer: tokenizer.json, sequence_length: 128}

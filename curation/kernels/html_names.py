@@ -48,9 +48,9 @@ _ODD_LOW, _ODD_HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4
 _SHIFT, _ONE = np.uint64(54), np.uint64(1)
 
 
-def codes(names: str) -> tuple[int, ...]:
-    """Returns the codes of names with spaces between them."""
-    return tuple(CODE[name] for name in names.split())
+def codes(names: str) -> tuple[np.int64, ...]:
+    """Returns the codes of names with spaces between them, typed: for each literal a kernel is compiled anew."""
+    return tuple(np.int64(CODE[name]) for name in names.split())
 
 
 def _kinds() -> NDArray[np.uint16]:

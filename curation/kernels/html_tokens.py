@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 
 from curation.kernels import borrowing, kernel
 from curation.kernels.html_entities import NAME_BYTES, NAMES_S4, WINDOWS_32, put_character, put_reference
-from curation.kernels.html_names import CODE, ESCAPABLE, FOREIGN, KINDS_C, RAW, SLOTS_S3, VOID, element_code
+from curation.kernels.html_names import ESCAPABLE, FOREIGN, KINDS_C, RAW, SLOTS_S3, VOID, codes, element_code
 from curation.kernels.html_tree import BR, HEAD, MAX_DEPTH, TEMPLATE, depth_after, depth_before, is_html, popped
 
 TEXT = -1
 """In `Tokens.name_T`: a text."""
 LESS, GREATER, BANG, QUESTION, SLASH, DASH, EQUALS, AMPERSAND = (np.uint8(ord(mark)) for mark in "<>!?/-=&")
 QUOTE, APOSTROPHE, RETURN, NEWLINE, NUL, OPEN_BRACKET = (np.uint8(ord(mark)) for mark in "\"'\r\n\0[")
-SCRIPT, PLAINTEXT, PRE, LISTING, TEXTAREA = (
-    CODE[name] for name in ("script", "plaintext", "pre", "listing", "textarea")
-)
-REPLACEMENT = 0xFFFD
+SCRIPT, PLAINTEXT, PRE, LISTING, TEXTAREA = codes("script plaintext pre listing textarea")
+REPLACEMENT = np.int64(0xFFFD)
+NO, YES = np.bool_(False), np.bool_(True)
 _DOCTYPE = np.frombuffer(b"doctype", np.uint8)
 _CDATA = np.frombuffer(b"[CDATA[", np.uint8)
 _SCRIPT = np.frombuffer(b"script", np.uint8)
@@ -93,12 +92,12 @@ def _html_tokens(  # type: ignore[no-untyped-def]
 ):
     stack_D, foreign_D = np.zeros(MAX_DEPTH, np.int16), np.zeros(MAX_DEPTH, np.bool_)
     num_open_C = np.zeros(kinds_C.size, np.int32)
-    at = depth = num_tokens = size = 0
+    at = depth = num_tokens = size = np.int64(0)  # typed: a call with a literal 0 is compiled by itself
     while at < page.size:
         if page[at] != LESS or not _begins_markup(page, at):
             end = _next_tag(page, at + 1)
             new = _put_text(
-                page, at, end, text, size, True, depth and foreign_D[depth - 1], names_S4, name_bytes, windows_32
+                page, at, end, text, size, YES, depth > 0 and foreign_D[depth - 1], names_S4, name_bytes, windows_32
             )
             if depth and stack_D[depth - 1] == HEAD and not _is_blank(text, size, new):
                 depth = popped(stack_D, num_open_C, depth, depth - 1)
@@ -110,10 +109,10 @@ def _html_tokens(  # type: ignore[no-untyped-def]
             at = end
             continue
         if page[at + 1] == BANG or page[at + 1] == QUESTION:
-            if page[at + 1] == BANG and depth and foreign_D[depth - 1] and _starts(page, at + 2, _CDATA, False):
+            if page[at + 1] == BANG and depth and foreign_D[depth - 1] and _starts(page, at + 2, _CDATA, NO):
                 end = _after_cdata(page, at + 9)
                 new = _put_text(
-                    page, at + 9, min(end, page.size), text, size, False, True, names_S4, name_bytes, windows_32
+                    page, at + 9, min(end, page.size), text, size, NO, YES, names_S4, name_bytes, windows_32
                 )
                 new = max(size, new - 3) if end <= page.size else new
                 name_T[num_tokens], depth_T[num_tokens] = TEXT, depth
@@ -158,7 +157,7 @@ def _html_tokens(  # type: ignore[no-untyped-def]
             if code != PLAINTEXT:
                 end = _raw_end(page, at, page[name:name_end], code == SCRIPT)
             is_escapable = kinds & ESCAPABLE != 0
-            new = _put_text(page, at, end, text, size, is_escapable, True, names_S4, name_bytes, windows_32)
+            new = _put_text(page, at, end, text, size, is_escapable, YES, names_S4, name_bytes, windows_32)
             if new > size and num_open_C[TEMPLATE] == 0:
                 name_T[num_tokens], depth_T[num_tokens] = TEXT, depth + 1
                 begin_T[num_tokens], end_T[num_tokens] = size, new
@@ -368,7 +367,7 @@ def _put_text(page, at, end, text, size, resolves, keeps_nul, names_S4, name_byt
     while at < end:
         byte = page[at]
         if byte == AMPERSAND and resolves:
-            at, size = put_reference(page, at, end, text, size, False, names_S4, name_bytes, windows_32)
+            at, size = put_reference(page, at, end, text, size, NO, names_S4, name_bytes, windows_32)
             continue
         if byte == NUL:
             if keeps_nul:

@@ -22,7 +22,9 @@ from curation.kernels.html_names import (
     codes,
 )
 
-NONE = np.uint16(0)
+NONE, NOWHERE = np.uint16(0), np.int64(-1)
+ALL, MOST = np.bool_(False), np.bool_(True)
+"""Of the elements that stop a search: all, or not address, div and p."""
 MAX_DEPTH = 512
 """Elements open at once; Chromium's limit."""
 P, LI, DD, DT, A, NOBR, FORM, BUTTON = codes("p li dd dt a nobr form button")
@@ -86,7 +88,7 @@ def depth_before(stack_D, foreign_D, num_open_C, kinds_C, depth, code):  # type:
             return -1
         if code != HTML and num_open_C[HEAD]:
             depth = _closing(
-                stack_D, num_open_C, depth, _nearest(stack_D, kinds_C, depth, HEAD, HEAD, NONE, NONE, -1, False)
+                stack_D, num_open_C, depth, _nearest(stack_D, kinds_C, depth, HEAD, HEAD, NONE, NONE, NOWHERE, ALL)
             )
         return depth
     if depth and stack_D[depth - 1] == HEAD and code not in IN_HEAD:
@@ -94,21 +96,19 @@ def depth_before(stack_D, foreign_D, num_open_C, kinds_C, depth, code):  # type:
     if code == FORM and num_open_C[FORM]:
         return -1
     if code == LI and num_open_C[LI]:
-        at = _nearest(stack_D, kinds_C, depth, LI, LI, NONE, SPECIAL, -1, True)
+        at = _nearest(stack_D, kinds_C, depth, LI, LI, NONE, SPECIAL, NOWHERE, MOST)
         depth = _closing(stack_D, num_open_C, depth, at)
     elif code in (DD, DT) and (num_open_C[DD] or num_open_C[DT]):
-        at = _nearest(stack_D, kinds_C, depth, DD, DT, NONE, SPECIAL, -1, True)
+        at = _nearest(stack_D, kinds_C, depth, DD, DT, NONE, SPECIAL, NOWHERE, MOST)
         depth = _closing(stack_D, num_open_C, depth, at)
     if kinds & BLOCK != 0 and num_open_C[P]:
-        depth = _closing(
-            stack_D, num_open_C, depth, _nearest(stack_D, kinds_C, depth, P, P, NONE, SCOPE, BUTTON, False)
-        )
+        depth = _closing(stack_D, num_open_C, depth, _nearest(stack_D, kinds_C, depth, P, P, NONE, SCOPE, BUTTON, ALL))
     if kinds & HEADING != 0 and depth and kinds_C[stack_D[depth - 1]] & HEADING != 0:
         return popped(stack_D, num_open_C, depth, depth - 1)
     if kinds & CELL != 0 or code == TR or kinds & ROWS != 0 or code in (CAPTION, COLGROUP):
         return _in_table(stack_D, num_open_C, kinds_C, depth, code)
     if code in (A, NOBR, BUTTON) and num_open_C[code]:
-        at = _nearest(stack_D, kinds_C, depth, code, code, NONE, SPECIAL if code != BUTTON else SCOPE, -1, False)
+        at = _nearest(stack_D, kinds_C, depth, code, code, NONE, SPECIAL if code != BUTTON else SCOPE, NOWHERE, ALL)
         return _closing(stack_D, num_open_C, depth, at)
     return _small(stack_D, num_open_C, depth, code)
 
@@ -119,15 +119,15 @@ def _in_table(stack_D, num_open_C, kinds_C, depth, code):  # type: ignore[no-unt
     if num_open_C[TABLE] == 0:
         return depth
     if kinds_C[code] & CELL != 0:
-        at = _nearest(stack_D, kinds_C, depth, CAPTION, CAPTION, CELL, NONE, TABLE, False)
+        at = _nearest(stack_D, kinds_C, depth, CAPTION, CAPTION, CELL, NONE, TABLE, ALL)
     elif code == TR:
-        at = _nearest(stack_D, kinds_C, depth, TR, CAPTION, NONE, NONE, TABLE, False)
+        at = _nearest(stack_D, kinds_C, depth, TR, CAPTION, NONE, NONE, TABLE, ALL)
         if at < 0:
-            at = _nearest(stack_D, kinds_C, depth, COLGROUP, COLGROUP, NONE, NONE, TABLE, False)
+            at = _nearest(stack_D, kinds_C, depth, COLGROUP, COLGROUP, NONE, NONE, TABLE, ALL)
     else:
-        at = _nearest(stack_D, kinds_C, depth, CAPTION, COLGROUP, ROWS, NONE, TABLE, False)
+        at = _nearest(stack_D, kinds_C, depth, CAPTION, COLGROUP, ROWS, NONE, TABLE, ALL)
         if at < 0:
-            at = _nearest(stack_D, kinds_C, depth, TR, TR, NONE, NONE, TABLE, False)
+            at = _nearest(stack_D, kinds_C, depth, TR, TR, NONE, NONE, TABLE, ALL)
     return _closing(stack_D, num_open_C, depth, at)
 
 
@@ -152,18 +152,18 @@ def depth_after(stack_D, foreign_D, num_open_C, kinds_C, depth, code):  # type: 
         return depth
     kinds = kinds_C[code]
     if kinds & HEADING != 0:
-        at = _nearest(stack_D, kinds_C, depth, code, code, HEADING, SCOPE, -1, False)
+        at = _nearest(stack_D, kinds_C, depth, code, code, HEADING, SCOPE, NOWHERE, ALL)
     elif kinds & CELL != 0 or kinds & ROWS != 0 or code in (TR, TABLE, CAPTION, COLGROUP):
-        at = _nearest(stack_D, kinds_C, depth, code, code, NONE, NONE, TABLE, False)
+        at = _nearest(stack_D, kinds_C, depth, code, code, NONE, NONE, TABLE, ALL)
     elif code == LI:
-        at = _nearest(stack_D, kinds_C, depth, LI, UL, NONE, SCOPE, OL, False)
+        at = _nearest(stack_D, kinds_C, depth, LI, UL, NONE, SCOPE, OL, ALL)
         at = at if at >= 0 and stack_D[at] == LI else -1
     elif code == P:
-        at = _nearest(stack_D, kinds_C, depth, P, P, NONE, SCOPE, BUTTON, False)
+        at = _nearest(stack_D, kinds_C, depth, P, P, NONE, SCOPE, BUTTON, ALL)
     elif kinds & BLOCK != 0 or code in (BUTTON, APPLET, MARQUEE, OBJECT):
-        at = _nearest(stack_D, kinds_C, depth, code, code, NONE, SCOPE, -1, False)
+        at = _nearest(stack_D, kinds_C, depth, code, code, NONE, SCOPE, NOWHERE, ALL)
     elif code == TEMPLATE or kinds & FOREIGN != 0 or (depth and foreign_D[depth - 1]):
-        at = _nearest(stack_D, kinds_C, depth, code, code, NONE, NONE, -1, False)
+        at = _nearest(stack_D, kinds_C, depth, code, code, NONE, NONE, NOWHERE, ALL)
     else:
-        at = _nearest(stack_D, kinds_C, depth, code, code, NONE, SPECIAL, -1, False)
+        at = _nearest(stack_D, kinds_C, depth, code, code, NONE, SPECIAL, NOWHERE, ALL)
     return _closing(stack_D, num_open_C, depth, at)

@@ -1,7 +1,7 @@
 """Corrections take out or mask exactly what was marked, and their records account for every byte."""
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.review.corrections import LABELS, NOT_PERSONAL, corrected, corrections
@@ -54,6 +54,7 @@ def test_overlapping_marks_are_one_and_a_removal_wins():
     assert corrections([span("EMAIL", 5, 9), span("PERSON", 0, 6)]) == [span("PERSON", 0, 9)]
 
 
+@settings(max_examples=50)
 @given(st.lists(st.tuples(TEXTS, SPANS), min_size=1, max_size=4))
 def test_bytes_in_are_bytes_out_and_bytes_removed_whatever_is_marked(rows):
     spans = [corrections(marks) for _, marks in rows]
@@ -64,6 +65,7 @@ def test_bytes_in_are_bytes_out_and_bytes_removed_whatever_is_marked(rows):
         assert len(text.encode()) == len(row["text"].encode()) + removed
 
 
+@settings(max_examples=50)
 @given(SPANS, st.randoms(use_true_random=False))
 def test_the_order_of_marks_does_not_matter_and_corrections_stay_as_they_are(marks, draw):
     once = corrections(marks)

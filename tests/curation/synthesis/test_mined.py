@@ -5,7 +5,7 @@ import time
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.curriculum.keys import id_words
@@ -270,6 +270,7 @@ def test_right_to_left_text_keeps_its_order_of_characters():
     assert text.endswith(second)
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=400), st.sampled_from(LANGUAGES), st.integers(0, 9))
 def test_children_are_bounded_and_have_ids_of_their_own(text, language, seed):
     batch = MinedTasks(seed=seed).children(documents([text, text], language=language))

@@ -20,6 +20,7 @@ from pipelines.rundir import open_run
 from pipelines.spec_file import load_spec
 from tests.model_server import rewritten, serving
 
+pytestmark = pytest.mark.slow
 KEY = "sk-of-nobody-4711"
 SUBJECTS = ("harbour", "orchard", "railway", "library")
 PARAGRAPH = (
@@ -171,7 +172,6 @@ run_job(load_spec(spec), spec_path=spec, output=sys.argv[2], limit=None, setting
 """
 
 
-@pytest.mark.slow
 def test_a_run_that_was_killed_while_it_asked_asks_nothing_twice_that_was_answered(tmp_path, told):
     folder = tmp_path / "job"
     with serving() as server:

@@ -3,12 +3,15 @@
 import json
 import random
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from curation.errors import InputError
 from pipelines.command.main import main
+from pipelines.learning.answered import answered as answers_of
+from pipelines.learning.answered import disputes
 from pipelines.learning.gold import add_gold, gold_of, questions_for_gold
 from pipelines.learning.learned import Learned, learn
 from pipelines.rundir import open_run
@@ -27,6 +30,38 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(finished: Path, tmp_path: Path) -> Path:
     shutil.copytree(finished, tmp_path / "run")
     return tmp_path / "run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A run whose questions two reviewers answered, what it asked and what is learnt of it; nobody changes it."""
+
+    run: Path
+    asked: list[dict[str, object]]
+    learned: Learned
+
+
+def answered(finished: Path, folder: Path, *, error: float) -> Answered:
+    """A copy of the run, answered."""
+    run = shutil.copytree(finished, folder / "run")
+    asked = answered_by_two(run, error=error)
+    return Answered(run=run, asked=asked, learned=learn(open_run(run)))
+
+
+@pytest.fixture(scope="module")
+def agreed(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Answered:
+    return answered(finished, tmp_path_factory.mktemp("agreed"), error=0)
+
+
+@pytest.fixture(scope="module")
+def disputed(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Answered:
+    return answered(finished, tmp_path_factory.mktemp("disputed"), error=0.3)
+
+
+@pytest.fixture
+def copy(disputed: Answered, tmp_path: Path) -> Path:
+    """The disputed run, to be changed."""
+    return shutil.copytree(disputed.run, tmp_path / "disputed")
 
 
 def right_answer(question: dict[str, object]) -> str:
@@ -61,12 +96,10 @@ def of_rule(learned: Learned, name: str):
     return next(rule for rule in learned.rules if rule.rule == name)
 
 
-def test_the_precision_of_a_rule_is_the_share_of_what_it_took_that_people_drop_as_well(run: Path):
-    asked = answered_by_two(run)
-    learned = learn(open_run(run))
-    audited = [row for row in asked if row["route"] == "audit_dropped"]
+def test_the_precision_of_a_rule_is_the_share_of_what_it_took_that_people_drop_as_well(agreed: Answered):
+    audited = [row for row in agreed.asked if row["route"] == "audit_dropped"]
     rightly = sum(right_answer(row) == "drop" for row in audited)
-    found = of_rule(learned, "quality/num_words")
+    found = of_rule(agreed.learned, "quality/num_words")
     assert found.alone.num_judged == len(audited)
     assert found.alone.precision.value == pytest.approx(rightly / len(audited))
     assert found.alone == found.among_others, "there is no other rule"
@@ -74,19 +107,16 @@ def test_the_precision_of_a_rule_is_the_share_of_what_it_took_that_people_drop_a
     assert found.alone.recall.low < 1, "which a sample does not prove"
 
 
-def test_reviewers_who_say_the_same_agree_and_leave_nothing_to_adjudicate(run: Path):
-    answered_by_two(run)
-    learned = learn(open_run(run))
-    assert learned.disputes == ()
-    (decision, *_), (pair,) = learned.agreement, learned.pairs
+def test_reviewers_who_say_the_same_agree_and_leave_nothing_to_adjudicate(agreed: Answered):
+    assert agreed.learned.disputes == ()
+    (decision, *_), (pair,) = agreed.learned.agreement, agreed.learned.pairs
     assert (decision.name, decision.found.alpha.value) == ("decision", 1)
     assert (pair.one, pair.other, pair.found.alpha.value) == (ANNA, BEN, 1)
 
 
-def test_what_reviewers_disagree_on_is_in_the_queue_with_who_said_what(run: Path):
-    asked = answered_by_two(run, error=0.3)
-    learned = learn(open_run(run))
-    assert 0 < len(learned.disputes) < len(asked)
+def test_what_reviewers_disagree_on_is_in_the_queue_with_who_said_what(disputed: Answered):
+    learned = disputed.learned
+    assert 0 < len(learned.disputes) < len(disputed.asked)
     assert all(set(dispute.answers) == {ANNA, BEN} for dispute in learned.disputes)
     assert {dispute.ruling for dispute in learned.disputes} == {None}, "one against one is no majority"
     decision = learned.agreement[0].found
@@ -94,22 +124,23 @@ def test_what_reviewers_disagree_on_is_in_the_queue_with_who_said_what(run: Path
     assert decision.equal_fraction == pytest.approx(1 - len(learned.disputes) / decision.num_units)
 
 
-def test_a_third_answer_settles_a_dispute(run: Path):
-    asked = answered_by_two(run, error=0.3)
-    disputed = learn(open_run(run)).disputes[0]
-    (question,) = [row for row in asked if row["review_key"] == disputed.review_key]
-    write_answers(run, [answer(question, "keep", reviewer="carl@example.org", annotation_id=5000)])
-    (settled,) = [item for item in learn(open_run(run)).disputes if item.review_key == disputed.review_key]
+def test_a_third_answer_settles_a_dispute(disputed: Answered, copy: Path):
+    (first, *_) = disputed.learned.disputes
+    (question,) = [row for row in disputed.asked if row["review_key"] == first.review_key]
+    write_answers(copy, [answer(question, "keep", reviewer="carl@example.org", annotation_id=5000)])
+    opened = open_run(copy)
+    (settled,) = [item for item in disputes(answers_of(opened), opened) if item.review_key == first.review_key]
     assert settled.ruling == "keep"
 
 
-def test_gold_tells_which_reviewer_errs_and_how_and_corrects_what_is_said_of_rules(run: Path, tmp_path: Path):
-    asked = answered_by_two(run, error=0.25)
-    before = learn(open_run(run))
+def test_gold_tells_which_reviewer_errs_and_how_and_corrects_what_is_said_of_rules(
+    disputed: Answered, copy: Path, tmp_path: Path
+):
+    before, asked = disputed.learned, disputed.asked
     assert not before.trust.is_corrected_for
-    added = add_gold(open_run(run), write_gold(tmp_path / "gold.jsonl", asked))
+    added = add_gold(open_run(copy), write_gold(tmp_path / "gold.jsonl", asked))
     assert (added.num_gold, added.num_new, added.num_unasked) == (len(asked), len(asked), 0)
-    after = learn(open_run(run))
+    after = learn(open_run(copy))
     anna, ben = after.reviewers
     assert (anna.reviewer, anna.accuracy.value, anna.num_gold) == (ANNA, 1, len(asked))
     assert ben.accuracy.value < 0.9
@@ -158,16 +189,13 @@ def test_a_run_without_answers_teaches_nothing_and_says_how_to_get_some(run: Pat
         learn(open_run(run))
 
 
-def test_the_command_writes_what_it_says_and_changes_nothing_else(run: Path, capsys: pytest.CaptureFixture[str]):
-    answered_by_two(run, error=0.3)
-    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != "report.html"}
-    assert main(["review", "learn", str(run), "--json"]) == 0
+def test_the_command_writes_what_it_says_and_changes_nothing_else(copy: Path, capsys: pytest.CaptureFixture[str]):
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file() and path.name != "report.html"}
+    assert main(["review", "learn", str(copy), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said == json.loads((run / "learned" / "learned.json").read_bytes())
+    assert said == json.loads((copy / "learned" / "learned.json").read_bytes())
     assert all(path.read_bytes() == content for path, content in before.items())
-    assert main(["review", "learn", str(run)]) == 0
-    assert "quality/num_words" in capsys.readouterr().out
-    assert main(["review", "adjudicate", str(run)]) == 0
+    assert main(["review", "adjudicate", str(copy)]) == 0
     assert f"{ANNA}: " in capsys.readouterr().out
 
 

@@ -61,32 +61,23 @@ def test_with_the_thresholds_the_gates_keep_more_of_what_people_keep(learned):
     assert change.precision_after.low is not None
 
 
-def test_the_proposal_is_a_spec_that_runs_and_the_runs_own_is_as_it_was(finished: Path, tmp_path: Path, capsys):
-    shutil.copytree(finished.parent, tmp_path / "job")
-    run = tmp_path / "job" / "run"
-    shutil.copy(tmp_path / "job" / "texts.jsonl", tmp_path)
+def test_the_proposal_is_a_spec_that_runs_and_keeps_more_of_the_good_documents(finished: Path, tmp_path: Path, capsys):
+    job = shutil.copytree(finished.parent, tmp_path / "job")
+    run, again, target = job / "run", tmp_path / "again", job / "better.yaml"
     before = (run / "spec.yaml").read_bytes()
-    target = tmp_path / "job" / "better.yaml"
     assert main(["review", "learn", str(run), "--write", str(target)]) == 0
     said = capsys.readouterr()
     assert "quality/num_words" in said.out
     assert f"to accept it: gristmill run {target}" in said.err
-    assert (run / "spec.yaml").read_bytes() == before
+    assert (run / "spec.yaml").read_bytes() == before, "the run's own is as it was"
     assert target.read_text().startswith("# Proposed by `gristmill review learn`")
     spec = load_spec(target)
     _taste, words = spec.gates["quality"].rules
     assert spec.classifiers["taste"].model == "run/learned/classifier/model.bin"
-    assert (tmp_path / "job" / spec.classifiers["taste"].model).exists()
+    assert (job / spec.classifiers["taste"].model).exists()
     assert words.min < 30
     assert main(["review", "learn", str(run), "--write", str(target)]) == 2, "an existing file is not replaced"
-
-
-def test_a_proposal_can_be_run_and_keeps_more_of_the_good_documents(finished: Path, tmp_path: Path):
-    job = tmp_path / "job"
-    shutil.copytree(finished.parent, job)
-    run, again = job / "run", tmp_path / "again"
-    assert main(["review", "learn", str(run), "--write", str(job / "better.yaml")]) == 0
-    assert main(["run", str(job / "better.yaml"), "--output", str(again)]) == 0
+    assert main(["run", str(target), "--output", str(again)]) == 0
     (good_before, bad_before), (good_after, bad_after) = (kept(folder) for folder in (run, again))
     assert good_after / (good_after + bad_after) > good_before / (good_before + bad_before)
     assert good_after > good_before

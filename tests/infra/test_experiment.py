@@ -132,7 +132,7 @@ def test_documents_are_drawn_alike_whatever_else_a_pool_holds():
     assert len(draw(names, [10] * 50, budget=10**6, seed=3)) == 50
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_one_small_seed_goes_through_the_pipeline_both_tiers_and_differences(sources, tmp_path):
     pytest.importorskip("torch")
     from infra.experiment import measure

@@ -24,9 +24,10 @@ def compose() -> dict[str, dict[str, dict[str, object]]]:
     return YAML(typ="safe").load((FOLDER / "compose.yaml").read_text())  # type: ignore[no-any-return]
 
 
-@pytest.fixture
-def secrets_env(tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def secrets_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What new_secrets.py writes."""
+    tmp_path = tmp_path_factory.mktemp("secrets")
     script = tmp_path / "new_secrets.py"
     script.write_bytes((FOLDER / "new_secrets.py").read_bytes())
     command = [sys.executable, str(script), "ada@example.org"]

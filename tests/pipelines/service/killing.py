@@ -95,13 +95,19 @@ class RealService:
         return found
 
 
+def input_files(folder: Path) -> Path:
+    """Writes what SPEC names to a folder `files` and returns it."""
+    files = folder / "files"
+    files.mkdir(parents=True)
+    (files / "lines.txt").write_text("\n".join(texts(300)) + "\n")
+    shutil.copy(REPOSITORY / "pipelines/jobs/quickstart/tokenizer.json", files / "tokenizer.json")
+    return files
+
+
 @contextlib.contextmanager
 def real_service(folder: Path, *, cores: int = 1) -> Iterator[RealService]:
     """Yields a service that runs; at the end it is killed, and so is every run that is left."""
-    files = folder / "files"
-    files.mkdir()
-    (files / "lines.txt").write_text("\n".join(texts(300)) + "\n")
-    shutil.copy(REPOSITORY / "pipelines/jobs/quickstart/tokenizer.json", files / "tokenizer.json")
+    input_files(folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -123,9 +123,11 @@ def new_job(service: Service, **changes: object) -> NewJob:
 def until(condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
     """Waits for something that another process does; fails when it takes too long."""
     end = time.monotonic() + seconds
+    pause = 0.005
     while not condition():
         assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.1)  # who waits long should not take the processor from what is waited for
 
 
 def finished_job(service: Service, run: Path) -> Job:

@@ -7,6 +7,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
+from schemathesis.schemas import BaseSchema
 
 from pipelines.service.app import create_app
 from pipelines.service.service import Service
@@ -27,12 +28,20 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Service:
     return service
 
 
+@pytest.fixture(scope="module")
+def schema(served: Service) -> BaseSchema:
+    """What the service says of itself."""
+    return schemathesis.openapi.from_asgi("/api/openapi.json", create_app(served), headers=HOST)
+
+
 @pytest.mark.parametrize("mode", list(GenerationMode))
-def test_no_request_is_answered_with_a_server_error(served: Service, mode: GenerationMode):
-    schema = schemathesis.openapi.from_asgi("/api/openapi.json", create_app(served), headers=HOST)
+@pytest.mark.parametrize("examples", [2, pytest.param(50, marks=pytest.mark.soak)])
+def test_no_request_is_answered_with_a_server_error(
+    served: Service, schema: BaseSchema, mode: GenerationMode, examples: int
+):
     job = served.jobs.page()[-1]
     asked: set[str] = set()
-    bounded = settings(max_examples=4, suppress_health_check=list(HealthCheck))
+    bounded = settings(max_examples=examples, suppress_health_check=list(HealthCheck))
 
     for operation in schema.get_all_operations():
 

@@ -74,7 +74,7 @@ def show(browser: selenium.Chrome, url: str, *, width: int = 1280, scheme: str =
 
 def until(browser: selenium.Chrome, script: str) -> None:
     """Waits for what a script returns; long, for kernels may be compiled first."""
-    WebDriverWait(browser, 180, poll_frequency=0.05).until(lambda driver: driver.execute_script(script))
+    WebDriverWait(browser, 180, poll_frequency=0.2).until(lambda driver: driver.execute_script(script))
 
 
 def problems(browser: selenium.Chrome) -> list[str]:
@@ -123,7 +123,8 @@ def test_pages_of_any_run_fit_run_nothing_of_it_and_can_be_read(
     browser: selenium.Chrome, site: Site, run: str, scheme: str
 ):
     at = site.at + getattr(site, run)
-    for page in (at, f"{at}/documents", f"{at}/review", f"{site.at}/", f"{site.at}/new", f"{site.at}/schedules"):
+    own = ("/", "/new", "/schedules") if run == "hostile" else ()  # the list of jobs names it
+    for page in (at, f"{at}/documents", f"{at}/review", *(f"{site.at}{path}" for path in own)):
         show(browser, page, width=390, scheme=scheme)
         assert dialog(browser) is None
         assert problems(browser) == [], page
@@ -143,7 +144,7 @@ def test_two_copies_stand_side_by_side_with_what_differs_marked(browser: seleniu
 def test_every_hostile_document_is_only_text(browser: selenium.Chrome, site: Site):
     show(browser, f"{site.at}{site.hostile}/documents", width=390)
     links = [link.get_attribute("href") for link in browser.find_elements(By.CSS_SELECTOR, "td a")]
-    for link in links[:20]:
+    for link in links[:10]:
         show(browser, link, width=390)
         assert (dialog(browser), problems(browser)) == (None, []), link
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 390, link

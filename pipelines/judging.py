@@ -9,7 +9,7 @@ from curation.quality.gates import Gate, Rule, check_gates
 from curation.quality.presets import preset_rules
 from curation.routing import GatesOfSource, judge
 from curation.schema import VERDICTS
-from curation.verified_children import verification_gate
+from curation.verified_children import VERIFICATION, verification_gate
 from pipelines.configured import asks_model
 from pipelines.measuring import Job, measured_schema
 from pipelines.parts import read_batches, write_part
@@ -18,9 +18,9 @@ from pipelines.spec import GateSpec, JobSpec
 JUDGED_COLUMNS = ("doc_id", "source", "domain")
 
 
-def gate_of(name: str, spec: GateSpec) -> Gate:
-    """Returns the gate that a spec describes: a preset's rules, its overrides, then further rules."""
-    rules = list(preset_rules(spec.preset)) if spec.preset else []
+def gate_of(name: str, spec: GateSpec, *, own: tuple[Rule, ...] = ()) -> Gate:
+    """Returns the gate that a spec describes: rules of its own and a preset's, its overrides, then further rules."""
+    rules = [*own, *(preset_rules(spec.preset) if spec.preset else ())]
     places = {rule.label: index for index, rule in enumerate(rules)}
     for rule in spec.rules:
         if rule.label in places:
@@ -30,19 +30,41 @@ def gate_of(name: str, spec: GateSpec) -> Gate:
     return Gate(name=name, rules=tuple(rules), when=spec.when)
 
 
+def gate_names(spec: JobSpec) -> tuple[str, ...]:
+    """Returns the names of a job's gates; `verification` is one where a model writes, named by the spec or not."""
+    return tuple(dict.fromkeys([*spec.gates, *_own_gates(spec)]))
+
+
+def named_gate(name: str, spec: JobSpec) -> Gate:
+    """Returns one of `gate_names`; rules that the spec gives `verification` replace those of the same name in it."""
+    own = name in _own_gates(spec)
+    rules = verification_gate(personal_data=spec.privacy is not None).rules if own else ()
+    return gate_of(name, spec.gates.get(name, GateSpec()), own=rules)
+
+
+def _own_gates(spec: JobSpec) -> tuple[str, ...]:
+    """Returns the gates that a job has whatever its spec names: they judge what a model wrote, after the others."""
+    return (VERIFICATION,) if asks_model(spec) else ()
+
+
 def gates_of(spec: JobSpec) -> tuple[GatesOfSource, ...]:
     """Returns every input's gates in stage order; the last judges what a model wrote.
 
     Raises:
-        SpecError: an input names a gate that the spec lacks.
+        SpecError: an input names a gate that the spec lacks, or that of what a model writes.
     """
+    own = _own_gates(spec)
     for source, given in spec.inputs.items():
         for name in given.gates:
             if name not in spec.gates:
                 raise SpecError(f"inputs.{source}.gates: no gate {name!r}; gates are {', '.join(spec.gates) or 'none'}")
-    own = (verification_gate(personal_data=spec.privacy is not None),) if asks_model(spec) else ()
+            if name in own:
+                raise SpecError(
+                    f"inputs.{source}.gates: expected gates of documents, found {name!r}, which judges what a model "
+                    "writes, always and nothing else; take it out of the list"
+                )
     return tuple(
-        GatesOfSource(source=source, gates=(*(gate_of(name, spec.gates[name]) for name in given.gates), *own))
+        GatesOfSource(source=source, gates=tuple(named_gate(name, spec) for name in (*given.gates, *own)))
         for source, given in spec.inputs.items()
     )
 

@@ -9,10 +9,10 @@ from typing import Literal
 
 from curation.errors import SpecError
 from curation.quality.gates import Rule
-from pipelines.judging import check_spec_gates, gate_of
+from pipelines.judging import check_spec_gates, gate_names, named_gate
 from pipelines.measuring import plan_of
 from pipelines.policy import check_policy
-from pipelines.spec import DedupSpec, JobSpec
+from pipelines.spec import DedupSpec, GateSpec, JobSpec
 from pipelines.spec_file import dump_spec, parse_spec
 
 KEYS = tuple(item.name for item in fields(Rule) if item.name not in {"signal", "name"})
@@ -52,16 +52,17 @@ def _as_key(spec: JobSpec, setting: str) -> tuple[JobSpec, str]:
     gate, _, rest = path.partition(".")
     if not equals or not rest:
         raise SpecError(f"--set {setting}: expected {FORM}")
-    if gate not in spec.gates:
+    names = gate_names(spec)
+    if gate not in names:
         if gate not in SECTIONS:
-            known = ", ".join(spec.gates) or "none"
+            known = ", ".join(names) or "none"
             raise SpecError(
                 f"--set {setting}: expected a gate of the run ({known}), found {gate!r}; write {FORM}, "
                 "or a key under gates, dedup or inputs.NAME.gates"
             )
         return spec, setting
     rule, key = _rule_and_key(spec, gate, rest, setting)
-    given = spec.gates[gate]
+    given = spec.gates.get(gate, GateSpec())
     labels = [item.label for item in given.rules]
     if rule.label not in labels:
         given = replace(given, rules=(*given.rules, rule))
@@ -71,7 +72,7 @@ def _as_key(spec: JobSpec, setting: str) -> tuple[JobSpec, str]:
 
 
 def _rule_and_key(spec: JobSpec, gate: str, rest: str, setting: str) -> tuple[Rule, str]:
-    rules = {rule.label: rule for rule in gate_of(gate, spec.gates[gate]).rules}
+    rules = {rule.label: rule for rule in named_gate(gate, spec).rules}
     named = [label for label in rules if rest == label or rest.startswith(f"{label}.")]
     if not named:
         raise SpecError(f"--set {setting}: expected a rule of the gate {gate} ({', '.join(rules)}), found {rest!r}")

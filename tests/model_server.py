@@ -1,4 +1,7 @@
-"""A server on this machine that speaks OpenAI's API, counts what it is asked, and fails as it is told."""
+"""A server on this machine that speaks OpenAI's API, counts what it is asked, and fails as it is told.
+
+It answers by itself, or as `content` says: what a real server answers now (tests.real_model) or answered once.
+"""
 
 import hashlib
 import http.server
@@ -29,6 +32,8 @@ class ModelServer:
 
     url: str = ""
     answer: Callable[[str], str] = rewritten
+    content: Callable[[str, bytes, str | None], tuple[int, bytes]] | None = None
+    """Status and body for a path, a body and the header Authorization; None: `answer` in OpenAI's form."""
     status: Callable[[int], int | None] = lambda _: 200
     seen: Counter[str] = field(default_factory=Counter)
     """Requests by digest of their body."""
@@ -78,7 +83,12 @@ def serving() -> Iterator[ModelServer]:
                 self.close_connection = True
                 known.end(b"")
                 return
-            content = json.dumps(_answer(known, json.loads(body)) if status == 200 else {"error": "told to"}).encode()
+            if status != 200:
+                content = b'{"error": "told to"}'
+            elif known.content:
+                status, content = known.content(self.path, body, self.headers["Authorization"])
+            else:
+                content = json.dumps(_answer(known, json.loads(body))).encode()
             known.end(body)
             self.send_response(status)
             if status == 429:

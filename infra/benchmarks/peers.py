@@ -53,9 +53,17 @@ def _made(folder: Path, name: str, *, below: str) -> Path:
             own = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
             (own / "below.pth").write_text(f"{below}\n", encoding="utf-8")
         command = [python, "-m", "pip", "install", "--quiet", "--requirement", requirements_of(name)]
+        if settings := _build_settings(name):
+            command += ["--cache-dir", folder.parent / "built" / hashlib.sha256(settings.encode()).hexdigest()[:12]]
         subprocess.run(command, check=True)
         stamp.write_text(digest)
     return python
+
+
+def _build_settings(name: str) -> str:
+    """Returns the lines of a tool's requirements that say how to compile: pip keeps a wheel whatever they were."""
+    lines = requirements_of(name).read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if "--config-settings" in line)
 
 
 def measure(command: list[str | Path]) -> dict[str, object]:

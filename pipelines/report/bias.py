@@ -17,7 +17,7 @@ from pipelines.judging import rules_by_name
 from pipelines.parts import read_part
 from pipelines.report.shares import Share, difference
 from pipelines.rundir import Run, connect
-from pipelines.spec import JobSpec
+from pipelines.spec import GateSpec, JobSpec
 from pipelines.standing import part_names
 
 LARGE = 0.05
@@ -204,9 +204,10 @@ def _applies(name: str, spec: JobSpec | None, columns: frozenset[str]) -> str:
     rule = rules_by_name(spec).get(name) if spec else None
     if rule is None or spec is None or rule.column not in columns:
         return "true"
-    gate = next(gate for gate in spec.gates if name.startswith(f"{gate}/"))
+    gate = name.partition("/")[0]
     sources = tuple(source for source, given in spec.inputs.items() if gate in given.gates)
-    conditions = [_within(When(source=sources)), _within(spec.gates[gate].when), _within(rule.when)]
+    when = spec.gates.get(gate, GateSpec()).when  # a spec need not name the gate of what a model writes
+    conditions = [_within(When(source=sources)), _within(when), _within(rule.when)]
     return " AND ".join([*filter(None, conditions), *_measured(rule)])
 
 

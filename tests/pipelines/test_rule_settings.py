@@ -6,9 +6,11 @@ import pytest
 
 from curation.errors import SpecError
 from curation.quality.gates import Rule, When
-from pipelines.judging import gate_of
+from curation.synthesis.recipes.written import ModelKeys
+from curation.verified_children import VERIFICATION
+from pipelines.judging import gate_of, gates_of, named_gate
 from pipelines.rule_settings import changed_spec
-from pipelines.spec import GateSpec, InputSpec, JobSpec
+from pipelines.spec import GateSpec, InputSpec, JobSpec, SynthesisSpec
 
 SPEC = JobSpec(
     job="made",
@@ -70,6 +72,29 @@ def test_two_settings_are_taken_together_so_both_bounds_may_pass_each_other():
     assert rule(
         "quality", "mean_word_length", "quality.mean_word_length.min=11", "quality.mean_word_length.max=12"
     ) == (Rule(signal="mean_word_length", min=11, max=12))
+
+
+def test_the_gate_of_what_a_model_writes_is_changed_without_being_in_the_spec_and_stays_whole():
+    written = replace(SPEC, synthesis=SynthesisSpec(model=ModelKeys(name="m")))
+    before, after = (
+        named_gate(VERIFICATION, spec).rules
+        for spec in (written, changed_spec(written, ("verification.invented_names.max=4.25",)))
+    )
+    assert [item.label for item in after] == [item.label for item in before]
+    assert set(after) - set(before) == {Rule(signal="invented_names", max=4.25, review_within=1.3)}
+    with pytest.raises(SpecError, match=r"expected a gate of the run \(quality, language\), found 'verification'"):
+        changed_spec(SPEC, ("verification.invented_names.max=4.25",))
+
+
+def test_the_gate_of_what_a_model_writes_judges_no_input():
+    written = replace(SPEC, synthesis=SynthesisSpec(model=ModelKeys(name="m")))
+    listed = replace(
+        written,
+        inputs={"web": InputSpec(files=("data/*",), gates=("verification",))},
+        gates={"verification": GateSpec(rules=(Rule(signal="invented_names", max=4.25),))},
+    )
+    with pytest.raises(SpecError, match=r"^inputs\.web\.gates: expected gates of documents, found 'verification'"):
+        gates_of(listed)
 
 
 def test_keys_of_the_spec_change_which_gates_judge_and_how_copies_are_removed():

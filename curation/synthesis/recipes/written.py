@@ -103,14 +103,19 @@ class ModelWriter:
 
 
 def _text(recipe: RecipeName, request: Request, response: Response | None) -> str:
-    """Returns the child's text; an answer that was cut short ends with its last whole sentence."""
+    """Returns the child's text: without the marks, which a model may repeat; a cut one ends with a whole sentence."""
     if response is None:
         return ""
-    text = response.text.strip()
+    text = response.text.replace(_mark(request.user), "").strip()
     if not response.is_whole:
         whole = _WHOLE.match(text)
         text = whole.group() if whole else ""
     return f"{text}\n\n{_passage(request.user)}" if text and recipe in QUOTING else text
+
+
+def _mark(user: str) -> str:
+    """Returns the word that a filled template begins with, and that its passage has not."""
+    return user.partition("\n")[0]
 
 
 def _passage(user: str) -> str:

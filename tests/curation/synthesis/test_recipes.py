@@ -94,6 +94,15 @@ def test_refused_and_empty_answers_have_no_child_and_cut_ones_end_with_a_sentenc
     assert writer.children_from(parents, answers)["text"].to_pylist() == ["Whole one."]
 
 
+def test_the_marks_that_a_model_repeats_are_no_part_of_its_text():
+    writer = ModelWriter(keys=ModelKeys(name="m"), seed=1)
+    parents = batch(LONG)
+    mark = writer.requests_of(parents)[0].user.partition("\n")[0]
+    children = writer.children_from(parents, [answered(f"{mark}\nTowns lie by rivers.\n{mark}")])
+    assert children["text"].to_pylist() == ["Towns lie by rivers."]
+    assert writer.children_from(parents, [answered(f"{mark}\n{mark}")]).num_rows == 0
+
+
 def test_a_request_found_for_a_passage_stands_before_it():
     writer = ModelWriter(keys=ModelKeys(name="m", recipes=("instruction",)), seed=1)
     child = writer.children_from(batch(LONG), [answered("Tell me about rivers.")])

@@ -59,6 +59,7 @@ def test_a_faithful_rewriting_fails_nothing():
         ("I'm sorry, but I can't help with that. " + FAITHFUL, "refusals", "drop"),
         ("Here is the rewritten passage:\n\n" + FAITHFUL, "template_residue", "drop"),
         ("Overarbejdet version nedenfor:\n\n" + FAITHFUL, "template_residue", "drop"),
+        ("The passage has an important message. " + FAITHFUL, "template_residue", "drop"),
         (FAITHFUL + "<|im_end|>", "template_residue", "drop"),
         (PARENT, "copied_fraction", "drop"),
         ("She went.", "length_ratio", "drop"),

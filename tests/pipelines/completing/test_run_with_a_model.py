@@ -1,11 +1,8 @@
 """Runs that ask a model: children judged against their parents, nothing asked twice, and a pause that resume ends."""
 
 import json
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +12,12 @@ import pytest
 from pipelines.completing.completer import Paused
 from pipelines.job import run_job
 from pipelines.progress import silent
+from pipelines.report.bias import bias_of
 from pipelines.resuming import resume_run
 from pipelines.rundir import open_run
 from pipelines.spec_file import load_spec
+from pipelines.whatif import Question, what_if
+from tests.job_process import started
 from tests.model_server import rewritten, serving
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,9 @@ runner: {{mode: in_memory, workers: 1}}
 
 def project(folder, url):
     folder.mkdir(exist_ok=True)
-    rows = [json.dumps({"text": PARAGRAPH.format(subject)}) for subject in SUBJECTS]
+    rows = [
+        json.dumps({"text": PARAGRAPH.format(subject), "url": f"https://{subject}.example/"}) for subject in SUBJECTS
+    ]
     (folder / "pages.jsonl").write_text("\n".join(rows) + "\n")
     (folder / "job.yaml").write_text(SPEC.format(url=url, answers=folder / "answers.sqlite"))
     return folder / "job.yaml"
@@ -148,6 +150,17 @@ def test_children_are_held_against_their_parents_and_say_what_made_them(told):
     assert simple["railway"] == ("dropped", "verification/length_ratio")
 
 
+def test_whatif_answers_for_the_gate_of_what_a_model_writes(told):
+    question = Question(settings=("verification.invented_numbers.max=9",))
+    found = what_if(open_run(told.folder / "run"), question, progress=silent())
+    assert {change["before"]["decided_by"] for change in found["samples"]} == {"verification/invented_numbers"}
+
+
+def test_the_table_of_who_was_removed_has_the_rules_of_what_a_model_writes(told):
+    found = bias_of(open_run(told.folder / "run"), load_spec(told.folder / "job.yaml"))
+    assert "verification/invented_numbers" in {item.rule for item in found}
+
+
 def test_siblings_that_say_the_same_leave_one(told):
     rows = open_run(told.folder / "run").sql(
         "SELECT count(*) FILTER (state = 'kept'), count(*) FILTER (decided_by = 'dedup/exact_text') FROM decisions d "
@@ -161,25 +174,13 @@ def test_the_key_is_in_no_file_of_the_run_and_in_no_error(told):
     assert not [path for path in told.folder.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
 
 
-CHILD = """
-import sys
-from pathlib import Path
-from pipelines.job import run_job
-from pipelines.progress import silent
-from pipelines.spec_file import load_spec
-spec = Path(sys.argv[1])
-run_job(load_spec(spec), spec_path=spec, output=sys.argv[2], limit=None, settings=(), progress=silent())
-"""
-
-
 def test_a_run_that_was_killed_while_it_asked_asks_nothing_twice_that_was_answered(tmp_path, told):
     folder = tmp_path / "job"
     with serving() as server:
         server.answer = answer_with_faults
         spec = project(folder, server.url)
         server.status = lambda number: server.gate.clear() or 200 if number == 4 else 200
-        command = [sys.executable, "-c", CHILD, str(spec), str(folder / "run")]
-        process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])})
+        process = started(spec, folder / "run")
         with server.arrived:
             assert server.arrived.wait_for(lambda: server.seen.total() >= 6, timeout=120)
         process.send_signal(signal.SIGKILL)

@@ -71,7 +71,7 @@ def gates_of(spec: JobSpec) -> tuple[GatesOfSource, ...]:
 
 def unused_gates(spec: JobSpec) -> list[str]:
     """Returns the gates that no input names, so that they judge nothing."""
-    named = {name for given in spec.inputs.values() for name in given.gates}
+    named = {name for given in spec.inputs.values() for name in given.gates} | set(_own_gates(spec))
     return [name for name in spec.gates if name not in named]
 
 

@@ -8,7 +8,7 @@ from curation.errors import SpecError
 from curation.quality.gates import Rule, When
 from curation.synthesis.recipes.written import ModelKeys
 from curation.verified_children import VERIFICATION
-from pipelines.judging import gate_of, gates_of, named_gate
+from pipelines.judging import gate_of, gates_of, named_gate, unused_gates
 from pipelines.rule_settings import changed_spec
 from pipelines.spec import GateSpec, InputSpec, JobSpec, SynthesisSpec
 
@@ -93,6 +93,7 @@ def test_the_gate_of_what_a_model_writes_judges_no_input():
         inputs={"web": InputSpec(files=("data/*",), gates=("verification",))},
         gates={"verification": GateSpec(rules=(Rule(signal="invented_names", max=4.25),))},
     )
+    assert unused_gates(replace(listed, inputs=SPEC.inputs)) == []
     with pytest.raises(SpecError, match=r"^inputs\.web\.gates: expected gates of documents, found 'verification'"):
         gates_of(listed)
 

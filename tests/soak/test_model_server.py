@@ -51,6 +51,8 @@ shards: null
 runner: {{mode: in_memory, workers: 1}}
 """
 MEASURED = [f'm."signal.{name}"' for name in ("length_ratio", "copied_fraction", "invented_numbers", "invented_names")]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Told:
     """What a run that was killed and resumed, and the same job in another folder, made and asked."""

@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 # One process per core, at most four; a file's tests stay together, for they share its fixtures.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 BENCHMARKS := words_and_minhash against_datatrove dedup_stage heuristics rules_and_edits shard_reading \
-	fasttext_predict languages review privacy contamination perplexity service verification completions
+	fasttext_predict languages review privacy contamination perplexity service verification completions learning
 LOCK := pyproject.toml constraints.txt infra/setup.sh
 
 .PHONY: help run test quick check bench experiment soak gpu format docs clean

@@ -8,6 +8,8 @@ synthetic ones rank last and join no clusters of others, so what was decided fir
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +18,6 @@ from curation.errors import SchemaError, SpecError
 from curation.synthesis.children import Generator, with_parent_text
 from curation.synthesis.mined import MinedTasks
 from pipelines.completing.addresses import check_endpoint
-from pipelines.completing.asking import Counts
 from pipelines.completing.completer import Completer
 from pipelines.completing.generator import asker_of, completions_of, model_of
 from pipelines.configured import asks_model
@@ -25,6 +26,9 @@ from pipelines.linking import load_array
 from pipelines.measuring import Job, measured_schema, write_measured
 from pipelines.parts import read_batches
 from pipelines.spec import JobSpec
+
+if TYPE_CHECKING:
+    from pipelines.completing.asking import Counts
 
 PARENTS = "work/parents"
 PARENTS_PER_BATCH = 256
@@ -48,6 +52,7 @@ def generators_of(spec: JobSpec) -> dict[str, Generator]:
 def check_synthesis(spec: JobSpec) -> None:
     """Raises SpecError when a generator reads what the job does not measure."""
     if asks_model(spec):
+        import_module("tenacity")  # a missing extra is told before anything is read
         given = completions_of(spec)
         check_endpoint(given.endpoint, given.network)
     for name, generator in generators_of(spec).items():
@@ -64,7 +69,7 @@ def synthetic_parts(spec: JobSpec, parts: tuple[str, ...]) -> dict[str, NamedPar
     return dict(sorted(made.items()))
 
 
-def ask_model(job: Job, parts: dict[str, NamedPart], completer: Completer | None = None) -> Counts:
+def ask_model(job: Job, parts: dict[str, NamedPart], completer: Completer | None = None) -> "Counts":
     """Writes the parts of the documents that a model writes, one after another; returns what was asked.
 
     Raises:

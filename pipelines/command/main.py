@@ -34,6 +34,7 @@ EXTRAS = {
     "uvicorn": "service",
     "sklearn": "classifier",
     "onnxruntime": "embedding",
+    "tenacity": "synthesis",
 }
 
 

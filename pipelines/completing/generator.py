@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -13,11 +14,12 @@ from curation.errors import SpecError
 from curation.synthesis.recipes.requests import Request, Response
 from curation.synthesis.recipes.written import ModelWriter
 from pipelines.completing.answers import Answers
-from pipelines.completing.asking import Asker
 from pipelines.completing.budget import Budget, Pace, Prices
 from pipelines.completing.completer import Completer
-from pipelines.completing.endpoint import Endpoint, key_of_environment
 from pipelines.spec import CompletionsSpec, JobSpec
+
+if TYPE_CHECKING:
+    from pipelines.completing.asking import Asker
 
 Ask = Callable[[Iterable[Request]], Iterator[Response | None]]
 
@@ -51,8 +53,11 @@ def model_of(spec: JobSpec, ask: Ask = unasked) -> Asked | None:
 
 
 @contextlib.contextmanager
-def asker_of(given: CompletionsSpec, completer: Completer | None = None) -> Iterator[Asker]:
+def asker_of(given: CompletionsSpec, completer: Completer | None = None) -> Iterator["Asker"]:
     """Yields what asks the server of a job; `completer` stands in for the server."""
+    from pipelines.completing.asking import Asker  # noqa: PLC0415 - of the extra `synthesis`
+    from pipelines.completing.endpoint import Endpoint, key_of_environment  # noqa: PLC0415
+
     answers = Answers(Path(given.answers) if given.answers else cache_file())
     endpoint = Endpoint(
         url=given.endpoint,

@@ -128,7 +128,7 @@ print(json.dumps(rows))
 
 
 @pytest.mark.peer
-@pytest.mark.slow
+@pytest.mark.soak
 def test_mosaicmls_own_reader_finds_each_row_in_order(
     exported: Exported, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -245,3 +245,13 @@ def test_a_package_of_ours_that_another_hides_stops_every_command_and_says_which
         f"{tmp_path / 'trainer'}; start in another folder than {tmp_path}, or give gristmill a virtual environment of "
         "its own\n"
     )
+
+
+def test_a_job_loads_no_package_of_an_extra(repository):
+    program = "import sys, pipelines.job, pipelines.resuming, pipelines.whatif, pipelines.report, pipelines.verify\n"
+    program += "from pipelines.command.main import EXTRAS\n"
+    program += (
+        "print(sorted(sys.modules.keys() & (EXTRAS.keys() - {'urllib3'})))"  # Beam's own dependencies bring urllib3
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=repository, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

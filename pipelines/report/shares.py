@@ -7,8 +7,9 @@ Wilson's interval holds at 0 and 1 too (Brown, Cai, DasGupta 2001, section 3.1.1
 import math
 from dataclasses import dataclass
 
-DEVIATIONS = 1.959963985
-"""Of the normal distribution: an interval of 95%."""
+import numpy as np
+
+from curation.intervals import wilson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +27,8 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's interval; all of [0, 1] for nothing."""
-        if not self.of:
-            return 0.0, 1.0
-        square = DEVIATIONS**2 / self.of
-        middle = (self.value + square / 2) / (1 + square)
-        half = math.sqrt(self.value * (1 - self.value) * square + square**2 / 4) / (1 + square)
-        return max(middle - half, 0.0), min(middle + half, 1.0)
+        low, high = wilson(np.asarray(self.value), np.asarray(float(self.of)))
+        return float(low), float(high)
 
 
 def difference(first: Share, second: Share) -> tuple[float, float]:

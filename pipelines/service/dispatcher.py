@@ -39,12 +39,18 @@ class Dispatcher:
 
     def tick(self) -> None:
         """Looks after every job once."""
+        self._bury()
         lease = self.settings.lease_seconds
         for job in self.jobs.take_over(self.owner, gone=self._gone(), lease_seconds=lease):
             self._look_after(job)
         self.jobs.renew(self.owner, lease_seconds=lease)
         self._start_queued()
         self.last_tick_ms = self.jobs.now_ms()
+
+    def _bury(self) -> None:
+        """Waits for the processes that ended, of jobs that another service took over too: none stays a zombie."""
+        for job in [job for job, child in self.children.items() if child.poll() is not None]:
+            del self.children[job]
 
     def folder(self, job: Job) -> Path:
         """Returns the folder of a job's own files."""
@@ -60,17 +66,13 @@ class Dispatcher:
         if processes.is_running(folder):
             self._stop_if_asked(job, folder)
             return
-        self._reap(job)
+        if child := self.children.pop(job.id, None):
+            child.wait()
         ended = processes.exit_of(folder, job.attempt)
         if ended is not None:
             self._ended(job, ended)
         else:
             self._vanished(job, folder)
-
-    def _reap(self, job: Job) -> None:
-        child = self.children.pop(job.id, None)
-        if child is not None:
-            child.wait()
 
     def _stop_if_asked(self, job: Job, folder: Path) -> None:
         if job.cancel_ms is None:

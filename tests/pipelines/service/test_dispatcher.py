@@ -5,7 +5,10 @@ import signal
 import threading
 from pathlib import Path
 
+from sqlalchemy import update
+
 from pipelines.service import joblogs, processes
+from pipelines.service.database import writing
 from pipelines.service.dispatcher import Dispatcher
 from pipelines.service.service import Service
 from pipelines.service.tables import Job
@@ -187,6 +190,27 @@ def _ticked(dispatcher: Dispatcher, job: Job) -> str:
     return found.state
 
 
+def test_the_process_of_a_job_that_another_service_took_over_is_no_zombie(tmp_path: Path):
+    first, second = [service_in(tmp_path, script=WAITS, owner=f"service {number}") for number in range(2)]
+    job, folder = submitted(first)
+    first.dispatcher.tick()
+    child = first.dispatcher.children[job.id]
+    started(folder)
+    with writing(first.jobs.engine) as session:
+        session.execute(update(Job).where(Job.id == job.id).values(lease_ms=0))  # as of a service that slept
+    second.dispatcher.tick()
+    let_go(folder)
+    assert _ticked(second.dispatcher, job) == "done"
+    until(lambda: without_children(first))
+    assert child.returncode == 0
+
+
+def without_children(service: Service) -> bool:
+    """Tells whether a service has no process left after one more tick."""
+    service.dispatcher.tick()
+    return not service.dispatcher.children
+
+
 def test_two_services_on_one_database_run_every_job_once(tmp_path: Path):
     services = [service_in(tmp_path, owner=f"service {number}") for number in range(2)]
     jobs = [services[0].jobs.submit(new_job(services[0])) for _ in range(6)]
@@ -199,5 +223,6 @@ def test_two_services_on_one_database_run_every_job_once(tmp_path: Path):
         thread.start()
     for thread in threads:
         thread.join()
+    until(lambda: all(without_children(service) for service in services))
     logs = [joblogs.tail(services[0].dispatcher.folder(job), lines=10) for job in jobs]
     assert logs == [["attempt 1"]] * 6

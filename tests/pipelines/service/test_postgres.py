@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from pipelines.service.database import open_database
 from pipelines.service.tables import Base
 from tests.pipelines.service.services import new_job, service_in, until
-from tests.pipelines.service.test_dispatcher import _ticked
+from tests.pipelines.service.test_dispatcher import _ticked, without_children
 from tests.pipelines.service.test_schedules import add
 
 pytestmark = pytest.mark.slow
@@ -63,6 +63,7 @@ def test_migrations_queue_leases_tokens_schedules_and_trainings_work_on_postgres
         thread.start()
     for thread in threads:
         thread.join()
+    until(lambda: all(without_children(service) for service in services))
     assert {job.attempt for job in first.jobs.page()} == {1}
     assert sum(first.jobs.num_by_state().values()) == 7
 

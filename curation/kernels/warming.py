@@ -27,6 +27,7 @@ from curation.kernels.fasttext_rows import Rows, Settings, write_products
 from curation.kernels.folding import folded_words
 from curation.kernels.gopher import quality_counts
 from curation.kernels.grams import bitmap_of, candidates, grams_of
+from curation.kernels.html_blocks import html_blocks
 from curation.kernels.html_tokens import html_tokens
 from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
 from curation.kernels.line_statistics import line_counts
@@ -58,7 +59,7 @@ def warm() -> None:
     best_fit(np.ones(2, dtype=np.int64), np.ones(1, dtype=np.int64), capacity=1)
     page = np.frombuffer(b"<p class='a'>text<br></p>", dtype=np.uint8)
     page_work(page)
-    html_tokens(page)
+    html_blocks(html_tokens(page))
 
 
 def kernels() -> dict[str, Dispatcher]:

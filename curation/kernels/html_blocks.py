@@ -132,8 +132,8 @@ def _html_blocks(  # type: ignore[no-untyped-def]
     # Of each open element: nearest block-level element (itself, if it is one), whether hidden, kind, whether of level.
     level_D, hidden_D = np.full(MAX_DEPTH + 2, -1, np.int32), np.zeros(MAX_DEPTH + 2, np.bool_)
     kind_D, is_level_D = np.zeros(MAX_DEPTH + 2, np.uint8), np.zeros(MAX_DEPTH + 2, np.bool_)
-    num = height = np.int64(0)  # level_D[height] is of the innermost open element; index 0 stands for the page
-    first = last = begin = end = np.int64(-1)
+    num = height = 0  # level_D[height] is of the innermost open element; index 0 stands for the page
+    first = last = begin = end = -1
     breaks = False
     for t in range(name_T.size):
         is_boundary = False
@@ -152,7 +152,7 @@ def _html_blocks(  # type: ignore[no-untyped-def]
             if begin >= 0:
                 token_B2[num, 0], token_B2[num, 1], byte_B2[num, 0], byte_B2[num, 1] = first, last, begin, end
                 num += 1
-            first = last = begin = end = np.int64(-1)
+            first = last = begin = end = -1
             breaks = False
         if code != TEXT:
             if depth < MAX_DEPTH:
@@ -167,11 +167,11 @@ def _html_blocks(  # type: ignore[no-untyped-def]
                 last = t
         elif is_visible:
             if begin < 0:
-                begin = np.int64(begin_T[t])
+                begin = int(begin_T[t])
                 tag_B[num] = name_T[parent] if parent >= 0 else 0
                 kind_B[num] = kind_D[height]
             first = t if first < 0 else first
-            last, end, breaks = t, np.int64(end_T[t]), False
+            last, end, breaks = t, int(end_T[t]), False
     if begin >= 0:
         token_B2[num, 0], token_B2[num, 1], byte_B2[num, 0], byte_B2[num, 1] = first, last, begin, end
         num += 1

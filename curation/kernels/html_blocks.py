@@ -137,11 +137,11 @@ def _html_blocks(  # type: ignore[no-untyped-def]
     breaks = False
     for t in range(name_T.size):
         is_boundary = False
-        depth = np.int64(depth_T[t])
+        depth = int(depth_T[t])
         while height > depth:
             is_boundary |= is_level_D[height]
             height -= 1
-        code = np.int64(name_T[t])
+        code = int(name_T[t])
         parent = level_D[height]
         parent_T[t] = parent
         is_hidden_T[t] = hidden_D[height] or (code != TEXT and hidden_C[code])

@@ -121,13 +121,14 @@ class _Sampled:
     source_of: dict[str, str] = field(default_factory=dict)  # by part
 
 
-def forecast(spec: JobSpec, *, root: Path, sample_bytes: int) -> Forecast:
+def forecast(spec: JobSpec, *, root: Path, sample_bytes: int, scratch: Path | None = None) -> Forecast:
     """Returns what a run of `spec` is expected to do and take; writes nothing but a temporary folder.
 
     Args:
         spec: the job.
         root: folder that relative paths start from.
         sample_bytes: content to measure, about; up to `READ_FACTOR` times as much is read.
+        scratch: where the temporary folder is made; null: where the system has such.
 
     Raises:
         GristmillError: as `run_job` raises it.
@@ -140,7 +141,7 @@ def forecast(spec: JobSpec, *, root: Path, sample_bytes: int) -> Forecast:
         runner=RunnerSpec(mode="in_memory", workers=1),
         limits=replace(spec.limits, max_bad_fraction=1.0),
     )
-    with tempfile.TemporaryDirectory(prefix="gristmill-plan-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gristmill-plan-", dir=scratch) as folder:
         fixed = _fixed(quiet, root, Path(folder))
         sampled = _run_sample(replace(plan, spec=quiet), Store(f"{folder}/sample"), sample_bytes)
         return _scaled_up(plan, sampled, fixed, kernels=kernels, startup=started)

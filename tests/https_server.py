@@ -32,7 +32,7 @@ def serving(handler: type[http.server.BaseHTTPRequestHandler], folder: Path) -> 
 
 
 def certificate(folder: Path) -> Path:
-    """Writes a key and a certificate of 127.0.0.1 signed by itself, in one file."""
+    """Writes a key and a certificate of 127.0.0.1 and *.made.example signed by itself, in one file."""
     pytest.importorskip("cryptography", reason="cryptography is not installed")
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -40,11 +40,12 @@ def certificate(folder: Path) -> Path:
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    named = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("*.made.example")]
     made = (
         x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key(), serial_number=1)
         .not_valid_before(datetime.datetime(2020, 1, 1))
         .not_valid_after(datetime.datetime(2100, 1, 1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(named), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

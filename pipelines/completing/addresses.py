@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from curation.errors import SpecError
 from pipelines.completing.completer import Paused
+from pipelines.inputs.confinement import is_public
 from pipelines.inputs.urls import strip_credentials
 
 Network = Literal["loopback", "private", "public"]
@@ -41,7 +42,7 @@ def check_peer(address: str, network: Network) -> None:
     elif network == "private":
         allowed = ip.is_private and not ip.is_loopback
     else:
-        allowed = ip.is_global
+        allowed = is_public(str(ip))
     if not allowed:
         raise Paused(
             f"completions.endpoint: expected an address of network {network}, found {ip}; set completions.network"

@@ -5,9 +5,11 @@ to https again.
 """
 
 import http.client
+import socket
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from http.client import HTTPMessage
 from typing import IO, Any, BinaryIO, cast
 
@@ -17,6 +19,8 @@ from pipelines.inputs.urls import strip_credentials
 
 TIMEOUT_SECONDS = 60
 _COPY_BYTES = 1 << 20
+Connect = Callable[..., socket.socket]
+"""Called as `socket.create_connection`."""
 
 
 class _OnlyHttps(urllib.request.HTTPRedirectHandler):
@@ -29,20 +33,24 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-class _PublicConnection(http.client.HTTPSConnection):
-    def __init__(self, host: str, **settings: Any) -> None:
-        super().__init__(host, **settings)
-        self._create_connection = confinement.connect  # where http.client opens its socket; redirects come here too
+def opener_by(connect: Connect) -> urllib.request.OpenerDirector:
+    """Returns an opener whose every connection, those of redirects too, is made by `connect`; it uses no proxy."""
 
+    class Connection(http.client.HTTPSConnection):
+        def __init__(self, host: str, **settings: Any) -> None:
+            super().__init__(host, **settings)
+            self._create_connection = connect  # where http.client opens its socket
 
-class _PublicHttps(urllib.request.HTTPSHandler):
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_PublicConnection, req)
+    class Https(urllib.request.HTTPSHandler):
+        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(Connection, req)
+
+    return urllib.request.build_opener(_OnlyHttps, Https, urllib.request.ProxyHandler({}))
 
 
 def _request(url: str, method: str) -> BinaryIO:
-    confined = (_PublicHttps, urllib.request.ProxyHandler({})) if confinement.public_only() else ()
-    opener = urllib.request.build_opener(_OnlyHttps, *confined)
+    is_confined = confinement.public_only()
+    opener = opener_by(confinement.connect) if is_confined else urllib.request.build_opener(_OnlyHttps)
     request = urllib.request.Request(url, method=method, headers={"User-Agent": "gristmill"})  # noqa: S310 - https only
     try:
         return cast("BinaryIO", opener.open(request, timeout=TIMEOUT_SECONDS))

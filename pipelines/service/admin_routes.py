@@ -44,7 +44,7 @@ def log_in(body: answers.LogIn, service: Asked, request: Request, response: Resp
     """Begins a browser's session with an API token, and returns the CSRF token of its changes."""
     found = service.tokens.principal(body.token)
     if found is None:
-        service.audit.note("nobody", f"POST {request.url.path}", 401)
+        service.audit.note_unknown(f"POST {request.url.path}", 401)
         raise HTTPException(401, "expected a valid API token, found another")
     cookie = service.sessions.make(found[0])
     session = service.sessions.read(cookie)

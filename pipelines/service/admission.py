@@ -149,12 +149,21 @@ def sized(spec: JobSpec, cores: int | None, memory_bytes: int | None, *, service
     """
     cores = cores or service.cores
     memory = memory_bytes or min(needed_memory(spec, cores=cores), service.memory_bytes)
-    if cores > service.cores or memory > service.memory_bytes:
+    check_size(cores, memory, service=service)
+    return cores, memory
+
+
+def check_size(cores: int, memory_bytes: int, *, service: ServiceSettings) -> None:
+    """Checks that a job could ever start.
+
+    Raises:
+        SpecError: it wants more than the service has.
+    """
+    if cores > service.cores or memory_bytes > service.memory_bytes:
         raise SpecError(
             f"expected at most {service.cores} cores and {service.memory_bytes} bytes of memory, "
-            f"found {cores} and {memory}; gristmill serve --cores and --memory-gib say how much there is"
+            f"found {cores} and {memory_bytes}; gristmill serve --cores and --memory-gib say how much there is"
         )
-    return cores, memory
 
 
 def needed_memory(spec: JobSpec, *, cores: int) -> int:

@@ -34,7 +34,9 @@ class Submission(SpecBody):
 
     sample_documents: int | None = Field(None, ge=1, le=2**62, description="at most so many documents")
     cores: int | None = Field(None, ge=1, le=4096, description="cores to wait for and use; default: all")
-    memory_bytes: int | None = Field(None, ge=1, le=2**50, description="memory to wait for; default: by the spec")
+    memory_bytes: int | None = Field(
+        None, ge=1, le=2**50, description="memory to wait for, and to keep to where others wait; default: by the spec"
+    )
 
 
 class NewSchedule(SpecBody):
@@ -171,6 +173,8 @@ class AuditEntry(BaseModel):
     who: str
     what: str
     status: int
+    times: int
+    """Of what nobody known tried, from `at` to the end of that hour; else 1."""
 
 
 class Job(BaseModel):
@@ -266,7 +270,7 @@ def progress_of(content: dict[str, object]) -> Progress:
 def audit_of(row: tables.AuditEntry) -> AuditEntry:
     """Returns an entry of the audit log as the API shows it."""
     at = datetime.datetime.fromtimestamp(row.at_ms / 1000, tz=datetime.UTC)
-    return AuditEntry(id=row.id, at=at, who=row.who, what=row.what, status=row.status)
+    return AuditEntry(id=row.id, at=at, who=row.who, what=row.what, status=row.status, times=row.times)
 
 
 def schedule_of(row: tables.Schedule) -> Schedule:

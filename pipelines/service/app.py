@@ -23,7 +23,9 @@ from pipelines.service.schedule_routes import router as schedule_routes
 from pipelines.service.service import Service
 from pipelines.service.training_routes import router as training_routes
 
-__all__ = ["create_app", "service_of"]
+__all__ = ["API", "create_app", "service_of"]
+API = (admin_routes, job_routes, run_routes, schedule_routes, training_routes)
+"""The routers that the OpenAPI description tells of."""
 
 
 def create_app(service: Service, *, routers: Sequence[APIRouter] = ()) -> FastAPI:
@@ -48,7 +50,7 @@ def create_app(service: Service, *, routers: Sequence[APIRouter] = ()) -> FastAP
         openapi_url="/api/openapi.json",
     )
     app.state.service = service
-    for router in (admin_routes, job_routes, run_routes, schedule_routes, training_routes, pages, *routers):
+    for router in (*API, pages, *routers):
         app.include_router(router)
     for kind, status in STATUS:
         app.add_exception_handler(kind, _answered(status))

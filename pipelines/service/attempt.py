@@ -4,9 +4,11 @@ It does what `gristmill run` or `resume` does, tells how far it is in `progress.
 code. It holds the job's lock as long as it lives (`pipelines.service.processes`), so it needs no service above it.
 """
 
+import contextlib
 import json
 import logging
 import os
+import shutil
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -15,10 +17,13 @@ from typing import Any, cast
 
 from pipelines.command.main import explained
 from pipelines.command.speaking import say
+from pipelines.inputs import confinement
 from pipelines.progress import LineProgress
 from pipelines.service.processes import ORDER, PLAN, PROCESS, PROGRESS, SPEC, Order, read_json, write_file
+from pipelines.spec import JobSpec
 
 PROGRESS_SECONDS = 0.5
+OOM_SCORE = "500"
 PLAN_SAMPLE_BYTES = 32 << 20
 
 
@@ -65,6 +70,8 @@ def main(folder: Path) -> int:
     logging.basicConfig(level=logging.ERROR)  # as the command line: Beam warns of extras that nobody asked for
     order = Order(**cast("dict[str, Any]", read_json(folder / ORDER)))
     write_file(folder / PROCESS, json.dumps({"pid": os.getpid(), "attempt": order.attempt}).encode())
+    with contextlib.suppress(OSError):  # where memory ends, the system is to kill a run and not its service
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
     message, code = "", 0
     try:
         _carry_out(order, folder)
@@ -89,10 +96,7 @@ def _carry_out(order: Order, folder: Path) -> None:
     settings = tuple(order.settings)
     spec = parse_spec((folder / SPEC).read_bytes(), name=SPEC, settings=settings, folder=base)
     if order.action == "plan":
-        from pipelines.planning import forecast  # noqa: PLC0415
-
-        facts = forecast(spec, root=base, sample_bytes=PLAN_SAMPLE_BYTES).facts()
-        write_file(folder / PLAN, json.dumps(facts).encode())
+        _plan(spec, base, folder)
         return
     workers = spec.runner.workers or order.cores
     run_job(
@@ -103,6 +107,19 @@ def _carry_out(order: Order, folder: Path) -> None:
         settings=settings,
         progress=progress,
     )
+
+
+def _plan(spec: JobSpec, base: Path, folder: Path) -> None:
+    """Writes a forecast; the runs that it makes of a sample lie in the job's folder, which its own process may read."""
+    from pipelines.planning import forecast  # noqa: PLC0415
+
+    scratch = folder / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)  # of an attempt that was killed
+    scratch.mkdir()
+    confinement.allow(scratch)
+    facts = forecast(spec, root=base, sample_bytes=PLAN_SAMPLE_BYTES, scratch=scratch).facts()
+    scratch.rmdir()
+    write_file(folder / PLAN, json.dumps(facts).encode())
 
 
 if __name__ == "__main__":

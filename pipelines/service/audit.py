@@ -1,13 +1,21 @@
-"""The audit log: who asked for which change, and the status of the answer. Rows are only ever added."""
+"""The audit log: who asked for which change, and the status of the answer.
+
+Entries of people are only ever added. What nobody known tries is counted in one entry an hour: whoever sends guesses
+for weeks fills no disk. Tokens are 256 random bits, so guessing needs no other bound, and one that locks people out
+after many guesses would let anybody lock them out.
+"""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from pipelines.service.database import reading, writing
 from pipelines.service.tables import AuditEntry
+
+NOBODY = "nobody"
+HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,16 @@ class Audit:
         """Adds an entry."""
         with writing(self.engine) as session:
             session.add(AuditEntry(at_ms=int(self.clock() * 1000), who=who, what=what, status=status))
+
+    def note_unknown(self, what: str, status: int) -> None:
+        """Counts what nobody known tried, in the entry of this hour."""
+        now = int(self.clock() * 1000)
+        same = (AuditEntry.who == NOBODY, AuditEntry.what == what, AuditEntry.status == status)
+        counted = update(AuditEntry).where(*same, AuditEntry.at_ms >= now - now % HOUR_MS)
+        with writing(self.engine) as session:
+            found = session.connection().execute(counted.values(times=AuditEntry.times + 1))
+            if found.rowcount == 0:
+                session.add(AuditEntry(at_ms=now, who=NOBODY, what=what, status=status))
 
     def page(self, *, before: int | None = None, count: int = 50) -> list[AuditEntry]:
         """Returns entries, the newest first; `before` is the last id of the page before."""

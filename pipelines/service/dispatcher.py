@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.inputs.confinement import environment_of
-from pipelines.service import processes
+from pipelines.service import memory, processes
 from pipelines.service.jobs import Jobs
 from pipelines.service.settings import ServiceSettings
 from pipelines.service.tables import Job, State
@@ -35,6 +35,9 @@ class Dispatcher:
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     owner: str = field(default_factory=lambda: process_name(os.getpid()))
     last_tick_ms: int = 0
+    taken: dict[str, int] = field(default_factory=dict)
+    """Bytes of memory that each running job was found to take when they were looked at last."""
+    looked_ms: int = 0
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def tick(self) -> None:
@@ -44,6 +47,7 @@ class Dispatcher:
         for job in self.jobs.take_over(self.owner, gone=self._gone(), lease_seconds=lease):
             self._look_after(job)
         self.jobs.renew(self.owner, lease_seconds=lease)
+        self._look_at_memory()
         self._start_queued()
         self.last_tick_ms = self.jobs.now_ms()
 
@@ -103,16 +107,40 @@ class Dispatcher:
             self.jobs.put_back(job, owner=self.owner)
         LOG.warning("process vanished", extra={"job": job.id, "attempt": job.attempt})
 
+    def _look_at_memory(self) -> None:
+        """Ends a job that takes more than it was queued with where there is no more: one a look, the worst first."""
+        now = self.jobs.now_ms()
+        if now - self.looked_ms < memory.LOOK_SECONDS * 1000:
+            return
+        watched, found = {job.id: job for job in self.jobs.watched_by(self.owner)}, memory.taken_by_folder()
+        self.taken = {name: found.get(self.folder(job), 0) for name, job in watched.items()}
+        self.looked_ms = now
+        reserved = {name: job.memory_bytes for name, job in watched.items()}
+        worst = memory.one_too_many(reserved, self.taken, most=self.settings.memory_bytes)
+        if worst is not None:
+            self._end_for_memory(watched[worst], self.taken.pop(worst))
+
+    def _end_for_memory(self, job: Job, taken: int) -> None:
+        processes.kill(self.folder(job))
+        error = (
+            f"expected at most {job.memory_bytes} bytes of memory, which it was queued with, and a quarter more, found "
+            f"{taken}, and the service has no more to give. What is written stays: retry with a larger memory_bytes, "
+            "or with fewer cores"
+        )
+        self.jobs.finish(job, owner=self.owner, state="failed", exit_code=None, error=error)
+        LOG.warning("job took too much memory", extra={"job": job.id, "attempt": job.attempt, "bytes": taken})
+
     def _start_queued(self) -> None:
         watched = self.jobs.watched_by(self.owner)
         cores = self.settings.cores - sum(job.cores for job in watched)
-        memory = self.settings.memory_bytes - sum(job.memory_bytes for job in watched)
+        given = sum(memory.counted(job.memory_bytes, self.taken.get(job.id, 0)) for job in watched)
+        left = self.settings.memory_bytes - given
         for job in self.jobs.queued():
-            if job.cores > cores or job.memory_bytes > memory:
+            if job.cores > cores or job.memory_bytes > left:
                 return
             if self._start(job):
                 cores -= job.cores
-                memory -= job.memory_bytes
+                left -= job.memory_bytes
 
     def _start(self, job: Job) -> bool:
         attempt = self.jobs.claim(job, owner=self.owner, lease_seconds=self.settings.lease_seconds)

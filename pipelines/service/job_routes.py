@@ -8,7 +8,7 @@ from curation.errors import GristmillError
 from pipelines.judging import unused_gates
 from pipelines.service import answers, joblogs, processes
 from pipelines.service.access import reads, runs
-from pipelines.service.admission import admit, place_of, sized
+from pipelines.service.admission import admit, check_size, place_of, sized
 from pipelines.service.asked import Asked, Conflict, NamedJob
 from pipelines.service.jobs import MAX_PAGE, NewJob
 from pipelines.service.service import Service
@@ -20,6 +20,7 @@ router = APIRouter(
     responses=answers.REFUSALS,
     dependencies=[reads],
 )
+Memory = Annotated[int | None, Query(ge=1, le=2**50)]
 RequestKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200, min_length=1)]
 
 
@@ -128,16 +129,20 @@ def log(named: NamedJob, service: Asked, lines: Annotated[int, Query(ge=1, le=jo
 
 
 @router.post("/jobs/{job_id}/{verb}", status_code=202, dependencies=[runs])
-def change(named: NamedJob, verb: Literal["cancel", "retry", "resume"], service: Asked) -> answers.Job:
+def change(
+    named: NamedJob, verb: Literal["cancel", "retry", "resume"], service: Asked, memory_bytes: Memory = None
+) -> answers.Job:
     """Changes what becomes of a job.
 
     `cancel` ends it, `retry` goes on with a failed or cancelled one from where it stopped, `resume` decides a
-    finished one anew with people's answers.
+    finished one anew with people's answers. The last two may wait for other `memory_bytes` than before.
     """
     if verb == "cancel":
         changed = service.jobs.cancel(named.id)
     else:
-        changed = service.jobs.again(named.id, action="resume" if verb == "resume" else "run")
+        check_size(named.cores, memory_bytes or named.memory_bytes, service=service.settings)
+        action: Action = "resume" if verb == "resume" else "run"
+        changed = service.jobs.again(named.id, action=action, memory_bytes=memory_bytes)
     found = service.jobs.get(named.id) or named
     if not changed:
         raise Conflict(f"job {named.id}: expected a job that one can {verb}, found one that is {found.state}")

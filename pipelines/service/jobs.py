@@ -136,16 +136,18 @@ class Jobs:
         found = self.get(job_id)
         return found is not None and found.state == "running"
 
-    def again(self, job_id: str, *, action: Action) -> bool:
+    def again(self, job_id: str, *, action: Action, memory_bytes: int | None = None) -> bool:
         """Queues an ended job once more; False: its state does not allow it.
 
         `run` goes on with a failed or cancelled job, `resume` decides a done one anew with people's answers.
+        `memory_bytes` is what it waits for from now on; None: as before.
         """
         states = ("done",) if action == "resume" else ("failed", "cancelled")
         planned = self.get(job_id)
         if planned is not None and planned.action == "plan":
             action, states = "plan", ("failed", "cancelled")
         fresh = {"finished_ms": None, "exit_code": None, "error": None, "cancel_ms": None, "deaths": 0}
+        fresh |= {} if memory_bytes is None else {"memory_bytes": memory_bytes}
         now = self.now_ms()
         return self._change(job_id, Job.state.in_(states), state="queued", queued_ms=now, action=action, **fresh)
 

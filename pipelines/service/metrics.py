@@ -12,7 +12,9 @@ REQUESTS = Counter(
 REQUEST_SECONDS = Histogram("gristmill_request_seconds", "Time to answer, by route.", ["route"], registry=REGISTRY)
 JOBS = Gauge("gristmill_jobs", "Jobs by state.", ["state"], registry=REGISTRY)
 CORES = Gauge("gristmill_cores", "Cores for jobs: all, and in use by this service.", ["which"], registry=REGISTRY)
-MEMORY = Gauge("gristmill_memory_bytes", "Memory for jobs: all, and given out.", ["which"], registry=REGISTRY)
+MEMORY = Gauge(
+    "gristmill_memory_bytes", "Memory for jobs: all, given out, and found to be taken.", ["which"], registry=REGISTRY
+)
 TICK_AGE = Gauge("gristmill_tick_age_seconds", "Time since the queue was looked after last.", registry=REGISTRY)
 
 
@@ -26,5 +28,6 @@ def exposition(service: Service) -> bytes:
     CORES.labels("used").set(sum(job.cores for job in running))
     MEMORY.labels("all").set(service.settings.memory_bytes)
     MEMORY.labels("used").set(sum(job.memory_bytes for job in running))
+    MEMORY.labels("taken").set(sum(service.dispatcher.taken.get(job.id, 0) for job in running))
     TICK_AGE.set((service.jobs.now_ms() - service.dispatcher.last_tick_ms) / 1000)
     return generate_latest(REGISTRY)

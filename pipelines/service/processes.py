@@ -165,14 +165,18 @@ def kill(folder: Path) -> None:
 
 def members(folder: Path) -> list[int]:
     """Returns the processes of this user that were started for a job: those that carry its mark."""
-    mark = f"{MARK}={folder}".encode()
-    found = []
+    return sorted(pid for pid, of in marked() if of == folder)
+
+
+def marked() -> Iterator[tuple[int, Path]]:
+    """Yields the processes of this user that were started for a job, with the job's folder."""
+    mark = f"{MARK}=".encode()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
-    return sorted(found)
+                for variable in (entry / "environ").read_bytes().split(b"\0"):
+                    if variable.startswith(mark):
+                        yield int(entry.name), Path(os.fsdecode(variable.removeprefix(mark)))
 
 
 def read_json(path: Path) -> dict[str, object]:

@@ -75,7 +75,7 @@ class Token(Base):
 
 
 class AuditEntry(Base):
-    """A change that somebody asked for, and the status it was answered with."""
+    """A change that somebody asked for, and the status it was answered with; `times` of what nobody known tried."""
 
     __tablename__ = "audit"
 
@@ -84,6 +84,7 @@ class AuditEntry(Base):
     who: Mapped[str] = mapped_column(String(200))
     what: Mapped[str] = mapped_column(Text)
     status: Mapped[int]
+    times: Mapped[int] = mapped_column(default=1, server_default="1")
 
 
 class Schedule(Base):

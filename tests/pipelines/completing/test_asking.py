@@ -181,6 +181,8 @@ def test_a_server_that_is_not_there_is_busy():
         ("fe80::1%eth0", set()),
         ("0.0.0.0", set()),
         ("224.0.0.1", set()),
+        ("168.63.129.16", set()),
+        ("64:ff9b::a9fe:a9fe", set()),
         ("8.8.8.8", {"public"}),
         ("2606:4700::1111", {"public"}),
     ],

@@ -69,11 +69,23 @@ def test_the_audit_log_names_who_changed_what(service: Service, client: TestClie
     ]
 
 
-def test_a_wrong_log_in_is_in_the_audit_log_without_what_was_tried(service: Service, client: TestClient):
-    assert client.post("/api/session", json={"token": "gm_guessed"}).status_code == 401
+def test_wrong_log_ins_are_counted_by_the_hour_without_what_was_tried(service: Service, client: TestClient):
+    now = [7_200.0]
+    object.__setattr__(service.audit, "clock", lambda: now[0])
+    for guess in range(5):
+        assert client.post("/api/session", json={"token": f"gm_{guess}"}).status_code == 401
+        now[0] += 600
     assert client.post("/login", data={"token": "gm_guessed"}).status_code == 401
-    found = [(entry.who, entry.what, entry.status) for entry in service.audit.page()]
-    assert found == [("nobody", "POST /login", 401), ("nobody", "POST /api/session", 401)]
+    now[0] += 601
+    assert client.post("/api/session", json={"token": "gm_later"}).status_code == 401
+    found = [
+        (entry["who"], entry["what"], entry["status"], entry["times"]) for entry in client.get("/api/audit").json()
+    ]
+    assert found == [
+        ("nobody", "POST /api/session", 401, 1),
+        ("nobody", "POST /login", 401, 1),
+        ("nobody", "POST /api/session", 401, 5),
+    ], "however many guesses, one entry an hour and address"
 
 
 def test_a_sessions_changes_must_repeat_its_csrf_token(service: Service, client: TestClient):

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from pipelines.inputs.confinement import MODEL_SERVERS
 from pipelines.service import processes
 from pipelines.service.app import create_app
+from pipelines.service.dispatcher import ATTEMPT
 from pipelines.service.service import Service
 from tests.pipelines.service.services import ENDS, SPEC, service_in, until
 
@@ -31,6 +32,26 @@ def test_a_submitted_job_can_be_watched_to_its_end(service: Service, client: Tes
     assert client.get(f"{at}/progress").json()["ended"] == []
     assert client.get("/api/jobs", params={"state": "done"}).json()["jobs"][0]["id"] == made["id"]
     assert client.get("/api/jobs", params={"state": "failed"}).json() == {"jobs": [], "next": None}
+
+
+@pytest.mark.slow
+def test_a_forecast_is_a_job_of_the_queue_that_ends_with_a_plan_and_writes_no_run(service: Service, client: TestClient):
+    service.dispatcher.command = ATTEMPT
+    made = client.post("/api/plans", json={"spec": SPEC, "cores": 1}).json()
+    at = f"/api/jobs/{made['id']}"
+    assert (
+        client.get(f"{at}/plan").json()["detail"] == f"job {made['id']}: expected a forecast, found none; it is queued"
+    )
+    service.dispatcher.tick()
+    until(lambda: not processes.is_running(service.settings.jobs / made["id"]), seconds=300)  # kernels may compile
+    service.dispatcher.tick()
+
+    job, plan = client.get(at).json(), client.get(f"{at}/plan").json()
+    assert (job["state"], job["action"], job["error"]) == ("done", "plan", None), client.get(f"{at}/log").text
+    assert (plan["input_files"], plan["documents"], plan["kept"]) == (1, 1, [1, 1])
+    assert plan["total_cpu_seconds"] > 0
+    assert not Path(job["run"]).exists()
+    assert client.get(f"{at}/overview").status_code == 404, "there is no run to look at"
 
 
 def test_a_job_that_nothing_can_be_done_with_says_so(client: TestClient):

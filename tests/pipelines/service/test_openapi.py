@@ -4,12 +4,13 @@ import contextlib
 
 import pytest
 import schemathesis
+from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 from schemathesis.schemas import BaseSchema
 
-from pipelines.service.app import create_app
+from pipelines.service.app import API, create_app
 from pipelines.service.service import Service
 from tests.pipelines.service.services import finished_job, service_in
 from tests.rundirs import example_docs, write_run
@@ -56,4 +57,13 @@ def test_no_request_is_answered_with_a_server_error(
 
         with contextlib.suppress(Unsatisfiable):  # an operation that takes nothing cannot be asked wrongly
             check()
+    described = {operation.ok().label for operation in schema.get_all_operations()}
+    if mode is GenerationMode.POSITIVE:
+        assert asked == described
     assert len(asked) > 20, "every operation that can be asked so was asked"
+
+
+def test_every_route_of_the_api_is_described_so_none_goes_unasked(schema: BaseSchema):
+    routes = [route for router in API for route in router.routes if isinstance(route, APIRoute)]
+    of_the_api = {f"{method} {route.path_format}" for route in routes for method in route.methods - {"HEAD"}}
+    assert {operation.ok().label for operation in schema.get_all_operations()} == of_the_api

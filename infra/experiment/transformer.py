@@ -22,7 +22,8 @@ from trainer.scoring import score
 from trainer.shards import open_shards
 from trainer.train import on_device, token_losses
 
-ROWS = 8
+ROWS = 2
+"""Rows of a step: few, since a model learns by its steps, and a budget of tokens that a CPU can afford has not many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

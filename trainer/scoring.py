@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.functional import nll_loss
 
 from trainer.batch import IGNORE
 from trainer.model import Transformer
-from trainer.train import token_losses
 
 ROWS = 16
 """Sequences that go through the model at a time."""
@@ -53,8 +53,10 @@ def _score_rows(model: Transformer, rows: Sequence[NDArray[np.int64]]) -> list[N
         segments[number, : len(row)] = 0
     logits = _logits(model, tokens[:, :-1], segments[:, :-1])
     labels = torch.where(segments[:, 1:] < 0, IGNORE, tokens[:, 1:]).to(logits.device)
-    likeliest = logits.float().softmax(-1).max(-1)
-    told = torch.stack((token_losses(logits, labels), likeliest.values, (likeliest.indices == labels).float()))
+    log_probabilities = logits.float().log_softmax(-1)
+    losses = nll_loss(log_probabilities.flatten(0, 1), labels.flatten(), ignore_index=IGNORE, reduction="none")
+    likeliest = log_probabilities.max(-1)
+    told = torch.stack((losses.view_as(labels), likeliest.values.exp(), (likeliest.indices == labels).float()))
     return [told[:, number, : len(row) - 1].double().cpu().numpy() for number, row in enumerate(rows)]
 
 

@@ -86,7 +86,7 @@ class Shards:
         out = np.empty((rows.size, self.manifest.sequence_length + 1), dtype=self.manifest.dtype)
         for number in np.unique(file_R):
             chosen = np.flatnonzero(file_R == number)
-            out[chosen] = self._files[number].gathered(rows[chosen])
+            out[chosen] = self._files[number].gathered(rows[chosen] - self._file_starts[number])
         return out
 
     def rows(self, start: int, stop: int) -> Batch:

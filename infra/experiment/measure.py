@@ -76,7 +76,7 @@ FULL = Sizes(
     five_gram_seeds=10,
     transformer_seeds=3,
     budget_fraction=0.7,
-    labels=400_000,
+    labels=250_000,
     points=4,
 )
 

@@ -27,7 +27,9 @@ run_argument = click.argument("run", type=click.Path(exists=True, file_okay=Fals
 @run_argument
 @click.option("--preset", type=click.Choice(["tiny", "125m", "1b"]), default="tiny", show_default=True)
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="DIR", help="Default: trained/<run>-<preset>.")
-@click.option("--epochs", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Ends after so many. Default: 1.")
+@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Ends after so many, over epochs if need be.")
+@click.option("--tokens", type=click.IntRange(min=1), metavar="N", help="Ends with the step that reaches so many.")
 @click.option("--global-batch", type=click.IntRange(min=1), metavar="ROWS", help="Rows of a step, over all ranks.")
 @click.option("--micro-batch", type=click.IntRange(min=1), metavar="ROWS", help="Rows a rank computes at a time.")
 @click.option("--schedule", type=click.Choice(["wsd", "moderate"]), default="wsd", show_default=True)
@@ -45,7 +47,9 @@ def train(
     run: Path,
     preset: str,
     output: Path | None,
-    epochs: int,
+    epochs: int | None,
+    steps: int | None,
+    tokens: int | None,
     global_batch: int | None,
     micro_batch: int | None,
     schedule: str,
@@ -66,6 +70,8 @@ def train(
 
     Example: gristmill train runs/web-1a2b3c4d --preset tiny
     """
+    if sum(end is not None for end in (epochs, steps, tokens)) > 1:
+        raise click.UsageError("expected one of --epochs, --steps and --tokens, found several: each says when to end")
     from trainer.presets import Choices, preset_config  # noqa: PLC0415 - torch takes seconds to import
     from trainer.schedule import advice  # noqa: PLC0415
     from trainer.shards import open_shards  # noqa: PLC0415
@@ -75,7 +81,9 @@ def train(
     if not len(shards):
         raise InputError(f"{shards.root}: expected rows to train on, found none")
     choices = Choices(
-        epochs=epochs,
+        epochs=epochs or 1,
+        steps=steps,
+        tokens=tokens,
         global_batch=global_batch,
         micro_batch=micro_batch,
         schedule=schedule,
@@ -107,9 +115,11 @@ def _registered(
     """Returns what tells the service at `url` of a training; only the first rank does."""
     from trainer.registering import Registration, Teller, telling  # noqa: PLC0415
 
-    steps = -(-len(shards) // config.global_batch) * config.epochs
     registration = Registration(
-        export=shards.root.name, name=str(folder.absolute())[-200:], global_batch=config.global_batch, steps=steps
+        export=shards.root.name,
+        name=str(folder.absolute())[-200:],
+        global_batch=config.global_batch,
+        steps=config.schedule.total_steps,
     )
     teller = Teller(url=(url or "").rstrip("/"), registration=registration, folder=folder, tell=_say)
     is_first = os.environ.get("RANK", "0") == "0"

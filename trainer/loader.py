@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.batch import Batch
-from trainer.progress import next_row_in, num_steps, row_of_step, rows_of_step, share_of, state_of
+from trainer.progress import next_row_in, num_steps, row_of_step, rows_of_step, share_of, state_of, step_of_row
 from trainer.shards import Shards, open_shards
 
 READ_AHEAD_STEPS = 2
@@ -108,9 +108,7 @@ class CurriculumDataset:
 
     def step_number(self) -> int:
         """Returns how many steps lie before the next one, at this global batch."""
-        epoch, row = divmod(self._next_row, max(len(self.shards), 1))
-        before = num_steps(len(self.shards), global_batch=self.global_batch, epochs=epoch)
-        return before + num_steps(row, global_batch=self.global_batch)
+        return step_of_row(self._next_row, rows=len(self.shards), global_batch=self.global_batch)
 
     def start_at(self, step: int) -> None:
         """Goes to where `step` steps of this global batch are done: for loops that keep the number of steps only."""

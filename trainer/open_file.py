@@ -63,8 +63,7 @@ class OpenFile:
         self._manifest = manifest
         self._group_starts = [group.row_start for group in file.row_groups]
         self._width = manifest.row_bytes
-        self._dtype = np.dtype(manifest.dtype).newbyteorder("<")
-        self._row_tokens = manifest.sequence_length + 1
+        self._row_dtype = np.dtype((np.dtype(manifest.dtype).newbyteorder("<"), (manifest.sequence_length + 1,)))
 
     @functools.cached_property
     def _parquet(self) -> pq.ParquetFile:
@@ -171,13 +170,18 @@ class OpenFile:
         """Returns rows, counted from the file's first, as (R, T + 1) in the order given: one copy where there is a map.
 
         Steps between two copies are few: after each, what they need is out of the processor's caches.
+
+        Raises:
+            IndexError: rows beyond the end, as NumPy says it; negative ones are the caller's to look for.
         """
         places = self._places
         if places is not None:
-            copied: NDArray[np.unsignedinteger] = places.at_byte[places.offset_R[rows]].view(self._dtype)
-            return copied.reshape(rows.size, self._row_tokens)
-        tokens = np.empty((rows.size, self._row_tokens), dtype=self._manifest.dtype)
-        for place, row in enumerate((rows + self.file.row_start).tolist()):
+            copied: NDArray[np.unsignedinteger] = places.at_byte[places.offset_R[rows]].view(self._row_dtype)
+            return copied
+        tokens = np.empty((rows.size, self._manifest.sequence_length + 1), dtype=self._manifest.dtype)
+        for place, row in enumerate(
+            np.arange(self.file.row_start, self.file.row_start + self.file.rows)[rows].tolist()
+        ):
             self.copy_rows(row, row + 1, tokens[place : place + 1])
         return tokens
 

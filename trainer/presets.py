@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from trainer.manifest import Manifest
 from trainer.model import ModelConfig
 from trainer.parallel import ParallelConfig
-from trainer.progress import num_steps
+from trainer.progress import num_steps, step_of_row
 from trainer.schedule import Schedule
 
 
@@ -15,7 +15,8 @@ class TrainConfig:
     """Everything that decides a training run, but for the ranks it runs on.
 
     `global_batch` is in rows. A step's rows and loss follow from it, whatever the ranks and `micro_batch`, the rows
-    that a rank computes at a time. The last `average_last` checkpoints are averaged at the end.
+    that a rank computes at a time. It ends after the schedule's steps, or after `epochs` if those are over first. The
+    last `average_last` checkpoints are averaged at the end.
     """
 
     name: str
@@ -36,9 +37,15 @@ class TrainConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What a user may say beside a preset's name; None: as the preset has it."""
+    """What a user may say beside a preset's name; None: as the preset has it.
+
+    A run ends after `epochs`, unless `steps` or `tokens` say when: then it goes through the export as often as need be.
+    `tokens` are positions of rows, padding included; the last step is done whole.
+    """
 
     epochs: int = 1
+    steps: int | None = None
+    tokens: int | None = None
     global_batch: int | None = None
     micro_batch: int | None = None
     schedule: str = "wsd"
@@ -50,6 +57,11 @@ class Choices:
     precision: str | None = None
     recompute: bool | None = None
     compile: bool | None = None
+
+    def num_steps(self, manifest: Manifest, *, global_batch: int) -> int:
+        """Returns how many steps a run takes."""
+        rows = manifest.rows * self.epochs if self.tokens is None else -(-self.tokens // manifest.sequence_length)
+        return self.steps or step_of_row(rows, rows=manifest.rows, global_batch=global_batch)
 
     def over(self, preset: ParallelConfig) -> ParallelConfig:
         """Returns `preset` with what was chosen."""
@@ -124,16 +136,15 @@ def _config(
     parallel: ParallelConfig | None = None,
 ) -> TrainConfig:
     batch = choices.global_batch or global_batch
-    steps = num_steps(manifest.rows, global_batch=batch, epochs=choices.epochs)
+    steps = max(choices.num_steps(manifest, global_batch=batch), 1)
+    steps_of_epoch = max(num_steps(manifest.rows, global_batch=batch), 1)
     return TrainConfig(
         name=name,
         model=model,
-        schedule=Schedule(
-            peak=peak, total_steps=max(steps, 1), kind=choices.schedule, warmup_steps=min(steps // 20, 500)
-        ),
+        schedule=Schedule(peak=peak, total_steps=steps, kind=choices.schedule, warmup_steps=min(steps // 20, 500)),
         global_batch=batch,
         micro_batch=choices.micro_batch or micro_batch,
-        epochs=choices.epochs,
+        epochs=-(-steps // steps_of_epoch),
         seed=choices.seed,
         checkpoint_steps=choices.checkpoint_steps,
         keep_checkpoints=max(choices.average_last, 4),

@@ -51,6 +51,12 @@ def row_of_step(step: int, *, rows: int, global_batch: int) -> int:
     return epoch * rows + within * global_batch
 
 
+def step_of_row(next_row: int, *, rows: int, global_batch: int) -> int:
+    """Returns how many steps it takes to be done with all rows before `next_row`, counted over epochs."""
+    epoch, row = divmod(next_row, max(rows, 1))
+    return num_steps(rows, global_batch=global_batch, epochs=epoch) + num_steps(row, global_batch=global_batch)
+
+
 def share_of(step: range, *, rank: int, world: int) -> range:
     """Returns the rows of a step that `rank` of `world` takes; none where a short step has fewer rows than ranks."""
     size = len(step)

@@ -78,10 +78,15 @@ class Shards:
 
     def gather(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
         """Returns a copy of any rows, in the order given, as (R, T + 1) token ids; raises as `tokens`."""
-        if rows.size:
-            self._check_range(int(rows.min()), int(rows.max()) + 1)
-        if len(self._files) == 1:
-            return self._files[0].gathered(rows)
+        try:
+            if np.minimum.reduce(rows, initial=0) < 0:
+                raise IndexError("a negative row")
+            return self._files[0].gathered(rows) if len(self._files) == 1 else self._gathered_of_files(rows)
+        except IndexError as error:
+            lowest, highest = int(rows.min()), int(rows.max())
+            raise IndexError(f"expected rows within [0, {len(self)}), found some from {lowest} to {highest}") from error
+
+    def _gathered_of_files(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
         file_R = np.searchsorted(self._file_starts, rows, side="right") - 1
         out = np.empty((rows.size, self.manifest.sequence_length + 1), dtype=self.manifest.dtype)
         for number in np.unique(file_R):

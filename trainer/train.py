@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 
@@ -113,6 +114,7 @@ class _Run:
             micro_batch=config.micro_batch,
             epochs=config.epochs,
         )
+        self.num_steps = min(config.schedule.total_steps, len(self.data))
         described = plain(config)
         self.checkpoints = Checkpoints(output / CHECKPOINTS, keep=config.keep_checkpoints, config=described)
 
@@ -121,7 +123,7 @@ class _Run:
         last = self._resume()
         log = Log(self.output, step=last) if self.is_first else None
         loss, stopped = None, False
-        for step, now in enumerate(self.data, start=last):
+        for step, now in enumerate(islice(self.data, self.num_steps - last), start=last):
             begun = time.monotonic()
             for batch in now.batches:
                 self.first_use.check(range(batch.first_row, batch.first_row + len(batch.n_valid_R)))
@@ -140,7 +142,7 @@ class _Run:
             log.close()
         if not stopped and self.config.average_last > 1:
             self._average(last)
-        return Trained(step=last, steps=len(self.data), loss=loss, stopped=stopped)
+        return Trained(step=last, steps=self.num_steps, loss=loss, stopped=stopped)
 
     def _resume(self) -> int:
         """Loads the newest checkpoint, if there is one; returns the steps done."""
@@ -222,8 +224,8 @@ class _Run:
             log.write_spike({"step": step, "loss": loss, "rows": documents})
             self.tell(f"step {step}: the loss jumped to {loss:.3f}; {log.spikes} names the documents")
         log.write({**line, **losses, **fast, **routed})
-        if step % 10 == 0 or step == len(self.data) - 1:
-            self.tell(f"step {step + 1} of {len(self.data)}: loss {loss:.4f}, {speed:,.0f} tokens/s")
+        if step % 10 == 0 or step == self.num_steps - 1:
+            self.tell(f"step {step + 1} of {self.num_steps}: loss {loss:.4f}, {speed:,.0f} tokens/s")
 
     def _mfu(self, speed: float) -> float | None:
         """Returns which share of all GPUs' operations training makes use of; None on a device of unknown speed."""

@@ -78,8 +78,9 @@ def test_rows_are_gathered_in_any_order_and_more_than_once(exported: Path):
     rows = np.array([len(shards) - 1, 0, 70, 3, 3, 16])
     assert np.array_equal(shards.gather(rows), shards.tokens(0, len(shards))[rows])
     assert shards.gather(rows[:0]).shape == (0, 33)
-    with pytest.raises(IndexError, match="expected rows within"):
-        shards.gather(np.array([-1]))
+    for beyond in (-1, len(shards)):
+        with pytest.raises(IndexError, match=rf"^expected rows within \[0, {len(shards)}\), found some from {beyond}"):
+            shards.gather(np.array([beyond]))
 
 
 def test_a_rows_tokens_decode_to_the_texts_behind_it(exported: Path):
@@ -185,6 +186,9 @@ def test_a_file_rewritten_by_another_tool_is_read_through_pyarrow_and_that_is_sa
     with pytest.warns(SlowLayoutWarning):
         gathered = open_shards(copy).gather(np.arange(40)[::-1])
     assert np.array_equal(gathered, expected[::-1])
+    rewritten = open_shards(copy).files[0]
+    with pytest.warns(SlowLayoutWarning), pytest.raises(IndexError):
+        rewritten.gathered(np.array([rewritten.file.rows]))
 
 
 def test_the_sources_of_a_batch_are_those_of_its_pieces(exported: Path):

@@ -21,7 +21,7 @@ from curation.errors import InputError
 from curation.identity import fingerprint
 from curation.schema import REVIEW_TASKS, TASK_KINDS
 
-TASKS = "tasks"
+TASKS, SENT = "tasks", "sent"
 BATCH = 500
 NAME_CHARS = 20
 """Of the run in the title of its project; Label Studio takes titles of up to 50 characters."""
@@ -73,12 +73,12 @@ class _Target:
 
 
 def questions_of(run: Path) -> ds.Dataset:
-    """Returns REVIEW_TASKS of a run.
+    """Returns REVIEW_TASKS of a run: what it asks itself, and documents that people sent.
 
     Raises:
         InputError: it has none.
     """
-    names = sorted((run / TASKS).glob("*.parquet"))
+    names = [name for folder in (TASKS, SENT) for name in sorted((run / folder).glob("*.parquet"))]
     found = ds.dataset([str(name) for name in names], schema=REVIEW_TASKS)
     if not found.count_rows():
         raise InputError(f"{run}: expected questions for people in {TASKS}/, found none; see `review:` in the spec")

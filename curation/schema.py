@@ -229,7 +229,7 @@ TOKENS = pa.schema(
 """One row per kept document, in input order; token ids lie beside it as `<part>.bin`."""
 
 TASK_KINDS = ("document", "pair")
-REVIEW_ROUTES = ("doubt", "audit_kept", "audit_dropped")
+REVIEW_ROUTES = ("doubt", "audit_kept", "audit_dropped", "sent")
 """Why people are asked: the rules are in doubt, or to see what the rules let through and what they took."""
 
 REVIEW_TASKS = pa.schema(

@@ -132,7 +132,7 @@ def write_questions(job: Job, roster: Roster, clustering: Clustering, selection:
     ).astype(np.int64)
     wanted = np.unique(np.concatenate((selection.row_T, linked_T[linked_T >= 0])))
     found = dict(zip(wanted.tolist(), _rows(job, roster, wanted), strict=True))
-    privacy = _Privacy.of(job.spec)
+    privacy = Privacy.of(job.spec)
     tasks = [
         _task(found[row], found.get(linked), selection, place) | privacy.of_question(found[row])
         for place, (row, linked) in enumerate(zip(selection.row_T.tolist(), linked_T.tolist(), strict=True))
@@ -141,14 +141,15 @@ def write_questions(job: Job, roster: Roster, clustering: Clustering, selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Privacy:
-    """Names of the rules on personal data, and where telephone numbers are looked for."""
+class Privacy:
+    """Names of a spec's rules on personal data, and where telephone numbers are looked for."""
 
     rules: frozenset[str]
     regions: list[str] | None
 
     @classmethod
-    def of(cls, spec: JobSpec) -> "_Privacy":
+    def of(cls, spec: JobSpec) -> "Privacy":
+        """Returns those of a spec."""
         named = rules_by_name(spec).items()
         rules = frozenset(name for name, rule in named if rule.signal.startswith(PERSONAL_DATA))
         return cls(rules=rules, regions=list(spec.privacy.regions) if spec.privacy else None)
@@ -189,12 +190,31 @@ def _taken(store: Store, name: str, columns: list[str], places: pa.Array) -> dic
 def _task(
     row: dict[str, object], other: dict[str, object] | None, selection: Selection, place: int
 ) -> dict[str, object]:
-    doc_id, route = row["doc_id"], REVIEW_ROUTES[selection.route_T[place]]
+    route = REVIEW_ROUTES[selection.route_T[place]]
+    return question(row, other, route, reason=_reason(row, route), priority=place) | {
+        "inclusion_probability": float(selection.probability_T[place]),
+        "num_reviewers": int(selection.num_reviewers_T[place]),
+        "is_blind": bool(selection.route_T[place] != DOUBT),
+    }
+
+
+def question(
+    row: dict[str, object], other: dict[str, object] | None, route: str, *, reason: str, priority: int
+) -> dict[str, object]:
+    """Returns a row of REVIEW_TASKS that is surely asked of one person, without what privacy adds.
+
+    Args:
+        row: `doc_id`, `source`, `text`, `text_hash` and `state` of a document.
+        other: of the one that it may be a copy of, if that is the question.
+        route: one of REVIEW_ROUTES.
+        reason: why people are asked.
+        priority: 0 is asked first.
+    """
+    doc_id = row["doc_id"]
     assert isinstance(doc_id, bytes), "ids are 16 bytes"
     kind = "document" if other is None else "pair"
     other_id = other["doc_id"] if other else None
     named = [doc_id.hex(), _hex(row["text_hash"]), _hex(other_id), _hex(other["text_hash"] if other else None), kind]
-    is_audit = selection.route_T[place] != DOUBT
     return {
         "review_key": fingerprint([*named, route])[:KEY_DIGITS],
         "kind": kind,
@@ -204,11 +224,11 @@ def _task(
         "source": row["source"],
         "state": row["state"],
         "route": route,
-        "reason": _reason(row, route),
-        "inclusion_probability": float(selection.probability_T[place]),
-        "priority": place,
-        "num_reviewers": int(selection.num_reviewers_T[place]),
-        "is_blind": bool(is_audit),
+        "reason": reason,
+        "inclusion_probability": 1.0,
+        "priority": priority,
+        "num_reviewers": 1,
+        "is_blind": False,
         "prediction": {"kept": "keep", "dropped": "drop"}.get(str(row["state"])) if kind == "document" else None,
         "text": str(row["text"])[:MOST_CHARS],
         "other_text": str(other["text"])[:MOST_CHARS] if other else None,

@@ -66,6 +66,7 @@ TABLES: Mapping[str, tuple[str, pa.Schema]] = {
     "documents": ("documents", pa.schema([*DOCUMENT, DECISIONS.field("cluster_id"), DECISIONS.field("split")])),
     "review": ("review", pa.schema([*PROVENANCE, pa.field("text", pa.string()), *_REVIEW])),
     "tasks": ("tasks", REVIEW_TASKS),
+    "sent": ("sent", REVIEW_TASKS),
     "people": ("people", PEOPLE_DECISIONS),
     "gold": ("gold", GOLD),
     "tokens": ("tokens", TOKENS),

@@ -11,6 +11,7 @@ from curation.identity import secure_hash
 from curation.intervals import Measure, share
 from curation.review.agreement import Agreement
 from curation.review.reviewer_errors import Accuracy
+from curation.review.selection import AUDIT_DROPPED
 from curation.schema import REVIEW_ROUTES, REVIEW_TASKS
 from pipelines.learning.answered import Dispute, Field, Pair, QueueState
 from pipelines.learning.facts import FACTS
@@ -120,7 +121,7 @@ def write_questions(folder: Path, count: int = 6) -> None:
             "text_hash": secure_hash(b"%d" % number),
             "source": "web",
             "state": "review",
-            "route": REVIEW_ROUTES[number % len(REVIEW_ROUTES)],
+            "route": REVIEW_ROUTES[number % (AUDIT_DROPPED + 1)],
             "reason": "",
             "inclusion_probability": 1.0,
             "priority": number,

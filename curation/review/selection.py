@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from curation.identity import uniform_of
 from curation.setting import key
 
-DOUBT, AUDIT_KEPT, AUDIT_DROPPED = 0, 1, 2
-"""Places in `curation.schema.REVIEW_ROUTES`."""
+DOUBT, AUDIT_KEPT, AUDIT_DROPPED, SENT = 0, 1, 2, 3
+"""Places in `curation.schema.REVIEW_ROUTES`; documents are sent by people, who choose them by hand."""
 NOT_AUDITED = -1
 
 Int64Array = NDArray[np.int64]

@@ -17,6 +17,7 @@ from pipelines.rundir import Run
 DROP = "drop"
 SHOWN_CHARS = 160
 LONG = ("text", "other_text")
+ASKED = ("tasks", "sent")
 
 Row = Mapping[str, object]
 
@@ -42,7 +43,7 @@ class Answered:
 def answered(run: Run) -> Answered:
     """Returns what people were asked and answered."""
     names = [name for name in REVIEW_TASKS.names if name not in LONG]
-    tasks = run.dataset("tasks").to_table(names).sort_by("priority").to_pylist()
+    tasks = [row for table in ASKED for row in run.dataset(table).to_table(names).sort_by("priority").to_pylist()]
     people = run.dataset("people").to_table()
     return Answered(
         questions={row["review_key"]: row for row in tasks},
@@ -217,9 +218,9 @@ def disputes(of: Answered, run: Run) -> list[Dispute]:
 def _texts(run: Run, keys: Mapping[str, object]) -> dict[str, str]:
     if not keys:
         return {}
-    table = run.dataset("tasks").to_table(["review_key", "text"])
-    pairs = zip(table["review_key"].to_pylist(), table["text"].to_pylist(), strict=True)
-    return {key: text[:SHOWN_CHARS] for key, text in pairs if key in keys}
+    columns = ["review_key", "text"]
+    rows = [row for table in ASKED for row in run.dataset(table).to_table(columns).to_pylist()]
+    return {row["review_key"]: row["text"][:SHOWN_CHARS] for row in rows if row["review_key"] in keys}
 
 
 def _hex(value: object) -> str:

@@ -59,7 +59,9 @@ def add_gold(run: Run, path: Path) -> Added:
     content = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, GOLD), content)
     run.store.write(NAME, content.getvalue(), replace=True)
-    asked = set(run.dataset("tasks").to_table(["doc_id"])["doc_id"].to_pylist())
+    asked = {
+        row["doc_id"] for table in ("tasks", "sent") for row in run.dataset(table).to_table(["doc_id"]).to_pylist()
+    }
     return Added(
         num_gold=len(after),
         num_new=len(given.keys() - before.keys()),

@@ -19,7 +19,7 @@ BAR = 1000.0
 MARK = 5.0
 """Width of a whole bar, and of the mark of a value, in units of the drawing."""
 MOST_ROWS = 40
-ROUTES = {"doubt": "In doubt", "audit_kept": "Random kept", "audit_dropped": "Random dropped"}
+ROUTES = {"doubt": "In doubt", "audit_kept": "Random kept", "audit_dropped": "Random dropped", "sent": "Sent by people"}
 
 Facts = Mapping[str, object]
 
@@ -131,7 +131,8 @@ def people_of(run: Run, connection: duckdb.DuckDBPyConnection) -> People | None:
 
 _QUEUE = """
 SELECT route, count(*), count(*) FILTER (review_key IN (SELECT review_key FROM people WHERE event = 'answered'))
-FROM tasks GROUP BY route ORDER BY route
+FROM (SELECT route, review_key FROM tasks UNION ALL SELECT route, review_key FROM sent)
+GROUP BY route ORDER BY route
 """
 
 

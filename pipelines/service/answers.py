@@ -212,17 +212,22 @@ class Stage(BaseModel):
 
     stage: str
     summary: str
+    started: datetime.datetime | None
     finished: datetime.datetime
+    total: int = 0
+    points: list[tuple[int, int]] = []
+    """(milliseconds since 1970, how many were done), a few of them."""
 
 
 class Progress(BaseModel):
-    """How far the process of a job is."""
+    """How far the process of a job is; `points` as those of a stage that ended."""
 
     stage: str | None
     done: int
     total: int
     unit: str | None
     started: datetime.datetime | None
+    points: list[tuple[int, int]] = []
     ended: list[Stage]
 
 
@@ -260,8 +265,11 @@ def progress_of(content: dict[str, object]) -> Progress:
         total=now.get("total", 0),
         unit=now.get("unit"),
         started=time_of(now.get("started_ms")),
+        points=now.get("points", []),
         ended=[
-            Stage.model_validate({**stage, "finished": time_of(stage["finished_ms"])})
+            Stage.model_validate(
+                {**stage, "started": time_of(stage.get("started_ms")), "finished": time_of(stage["finished_ms"])}
+            )
             for stage in (ended if isinstance(ended, list) else [])
         ],
     )

@@ -18,13 +18,14 @@ from pipelines.service.asked import STATUS, service_of
 from pipelines.service.guard import Guard
 from pipelines.service.job_routes import router as job_routes
 from pipelines.service.pages import router as pages
+from pipelines.service.review_routes import router as review_routes
 from pipelines.service.run_routes import router as run_routes
 from pipelines.service.schedule_routes import router as schedule_routes
 from pipelines.service.service import Service
 from pipelines.service.training_routes import router as training_routes
 
 __all__ = ["API", "create_app", "service_of"]
-API = (admin_routes, job_routes, run_routes, schedule_routes, training_routes)
+API = (admin_routes, job_routes, run_routes, review_routes, schedule_routes, training_routes)
 """The routers that the OpenAPI description tells of."""
 
 

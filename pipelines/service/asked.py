@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 from fastapi import Depends, HTTPException, Request
 
-from curation.errors import GristmillError, InputError
+from curation.errors import GristmillError, InputError, RunLocked
 from pipelines.service.answers import JobId
 from pipelines.service.run_queries import TooSlow
 from pipelines.service.service import Service
@@ -19,6 +19,7 @@ class Conflict(Exception):
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Conflict, 409),
+    (RunLocked, 409),
     (InputError, 422),
     (TooSlow, 503),
     (pa.lib.ArrowException, 503),  # a run that is damaged, or being written or removed

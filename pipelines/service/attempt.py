@@ -24,6 +24,7 @@ from pipelines.spec import JobSpec
 
 PROGRESS_SECONDS = 0.5
 OOM_SCORE = "500"
+MAX_POINTS = 60
 PLAN_SAMPLE_BYTES = 32 << 20
 
 
@@ -36,12 +37,14 @@ class FileProgress:
     lines: LineProgress = field(default_factory=LineProgress)
     _stage: dict[str, object] = field(default_factory=dict)
     _ended: list[dict[str, object]] = field(default_factory=list)
+    _points: list[list[int]] = field(default_factory=list)
     _written: float = 0.0
 
     def start(self, stage: str, total: int, unit: str) -> None:
         """Begins a stage."""
         self.lines.start(stage, total, unit)
-        self._stage = {"stage": stage, "total": total, "done": 0, "unit": unit, "started_ms": int(time.time() * 1000)}
+        self._stage = {"stage": stage, "total": total, "done": 0, "unit": unit, "started_ms": _now_ms()}
+        self._points = [[_now_ms(), 0]]
         self._write()
 
     def update(self, done: int) -> None:
@@ -49,20 +52,33 @@ class FileProgress:
         self.lines.update(done)
         self._stage["done"] = done
         if time.monotonic() - self._written >= PROGRESS_SECONDS:
+            self._note(done)
             self._write()
+
+    def _note(self, done: int) -> None:
+        """Keeps how far the stage is at this time; of many points, every second one is forgotten."""
+        self._points.append([_now_ms(), done])
+        if len(self._points) > MAX_POINTS:
+            self._points = self._points[::2]
 
     def finish(self, summary: str) -> None:
         """Ends the stage."""
         self.lines.finish(summary)
-        ended = {"stage": self._stage.get("stage"), "summary": summary, "finished_ms": int(time.time() * 1000)}
-        self._ended.append(ended)
+        self._note(int(str(self._stage.get("total", 0))))
+        named = {name: self._stage.get(name) for name in ("stage", "started_ms", "total")}
+        self._ended.append(named | {"summary": summary, "finished_ms": _now_ms(), "points": self._points})
         self._stage = {}
         self._write()
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        content = {"attempt": self.attempt, "now": self._stage, "ended": self._ended}
+        now = {**self._stage, "points": self._points} if self._stage else {}
+        content = {"attempt": self.attempt, "now": now, "ended": self._ended}
         write_file(self.path, json.dumps(content).encode(), durable=False)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def main(folder: Path) -> int:

@@ -14,7 +14,7 @@ from pipelines.export_folder import DIGESTS, MANIFEST
 from pipelines.exported import Exported
 from pipelines.service.processes import read_json
 from pipelines.store import Store
-from pipelines.tracing import documents_of_step
+from pipelines.tracing import documents_of_step, steps_of_documents
 
 MAX_PIECES = 10_000
 
@@ -109,5 +109,13 @@ def documents_at(folder: Path, *, step: int, global_batch: int) -> list[dict[str
     Raises:
         InputError: the export is empty.
     """
-    exported = Exported(store=Store(str(folder)), folder=".", manifest=json.loads((folder / MANIFEST).read_bytes()))
-    return documents_of_step(exported, step, global_batch=global_batch)[:MAX_PIECES]
+    return documents_of_step(_exported(folder), step, global_batch=global_batch)[:MAX_PIECES]
+
+
+def steps_of(folder: Path, doc_id: bytes, *, global_batch: int) -> list[dict[str, object]]:
+    """Returns the pieces of a document with the step that takes each first, at most `MAX_PIECES`."""
+    return steps_of_documents(_exported(folder), [doc_id], global_batch=global_batch)[:MAX_PIECES]
+
+
+def _exported(folder: Path) -> Exported:
+    return Exported(store=Store(str(folder)), folder=".", manifest=json.loads((folder / MANIFEST).read_bytes()))

@@ -4,6 +4,7 @@ Everything here takes a `Run` and returns plain values (dataclasses and the type
 so the API and the pages say the same. What a finished run is asked again and again is kept: its files change no more.
 """
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing_extensions import TypedDict
 
 from curation.errors import GristmillError, InputError
 from pipelines.answers import Answer, Failure, Match, Paragraph
-from pipelines.lookup import measured_rows, named, parts_of
+from pipelines.lookup import find, measured_rows, named, parts_of
 from pipelines.questions import MATCHES, spec_of, why_document
 from pipelines.report import figures
 from pipelines.report.rules import RuleRow, rule_rows
@@ -29,6 +30,7 @@ AT_ONCE = threading.BoundedSemaphore(4)
 MAX_PAGE = 200
 TEXT_CHARS = 200_000
 MAX_SPANS = 1000
+WHOLE_ID = re.compile("[0-9a-f]{32}")
 
 
 class TooSlow(GristmillError):
@@ -174,7 +176,8 @@ def _version(run: Run) -> int:
 
 _LISTED = f"""
 SELECT doc_id, state, decided_by, failed, review_reasons, cluster_id, split
-FROM decisions WHERE {MATCHES} AND ($decided_by IS NULL OR decided_by = $decided_by)
+FROM decisions WHERE {MATCHES}
+  AND ($decided_by IS NULL OR decided_by = $decided_by OR starts_with(decided_by, $decided_by_prefix))
   AND ($source IS NULL OR source = $source) AND ($cluster IS NULL OR cluster_id = $cluster)
   AND ($after IS NULL OR doc_id > $after)
 ORDER BY doc_id LIMIT $count
@@ -187,7 +190,7 @@ class Wanted:
 
     state: str | None = None
     rule: str | None = None  # that touched it, with or without its gate
-    decided_by: str | None = None
+    decided_by: str | None = None  # a rule; `dedup/exact_*`: all that begin so
     source: str | None = None
     cluster: str | None = None
     after: str | None = None
@@ -199,6 +202,7 @@ def documents(run: Run, wanted: Wanted, *, count: int = 50) -> list[Listed]:
         "state": wanted.state,
         "rule": wanted.rule,
         "decided_by": wanted.decided_by,
+        "decided_by_prefix": (wanted.decided_by or "")[:-1] if (wanted.decided_by or "").endswith("*") else None,
         "source": wanted.source,
         "cluster": _id(wanted.cluster),
         "after": _id(wanted.after),
@@ -225,6 +229,20 @@ def documents(run: Run, wanted: Wanted, *, count: int = 50) -> list[Listed]:
 
 def _id(digits: str | None) -> bytes | None:
     return None if digits is None else bytes.fromhex(digits)
+
+
+def id_of(run: Run, name: str) -> bytes:
+    """Returns the id of the document that a name means; `name` as for `document`. A whole id is not looked up.
+
+    Raises:
+        InputError: there is none, or the name means several.
+    """
+    if WHOLE_ID.fullmatch(name):
+        return bytes.fromhex(name)
+    found, total = find(run, name, limit=1)
+    if total != 1:
+        raise InputError(f"{name!r}: expected the name of one document, found {total}; use an id")
+    return found[0]["doc_id"]
 
 
 _PEOPLE = """
@@ -268,7 +286,9 @@ def clusters(run: Run, *, most: int = 50) -> list[Cluster]:
 
 
 _WAITING = "SELECT coalesce(decided_by, '') AS by, count(*) FROM decisions WHERE state = 'review' GROUP BY 1 ORDER BY 1"
-_QUESTIONS = "SELECT route, count(*) FROM tasks GROUP BY 1 ORDER BY 1"
+_QUESTIONS = """
+SELECT route, count(*) FROM (SELECT route FROM tasks UNION ALL SELECT route FROM sent) GROUP BY 1 ORDER BY 1
+"""
 _ANSWERED = """
 SELECT count(DISTINCT review_key) FROM (SELECT review_key, event FROM people
   QUALIFY row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC) = 1) WHERE event = 'answered'
@@ -284,7 +304,7 @@ def review_state(path: str) -> ReviewState:
     run, decided = open_run(path), newest(path)
     with asking(decided, "decisions") as connection:
         waiting = dict(connection.execute(_WAITING).fetchall())
-    with asking(run, "tasks", "people") as connection:
+    with asking(run, "tasks", "sent", "people") as connection:
         questions = dict(connection.execute(_QUESTIONS).fetchall())
         answered = connection.execute(_ANSWERED).fetchall()[0][0]
     return ReviewState(waiting=waiting, questions=questions, answered=answered, projects=_projects(path))

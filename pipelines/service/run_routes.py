@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, Response
+from pydantic import BeforeValidator, StringConstraints
 
 from curation.errors import InputError
 from pipelines.rundir import Run
@@ -15,8 +16,11 @@ from pipelines.service.asked import NamedJob
 from pipelines.service.run_queries import MAX_PAGE, Wanted
 
 router = APIRouter(prefix="/api/jobs/{job_id}", tags=["runs"], dependencies=[reads], responses=answers.REFUSALS)
-Hex = Annotated[str | None, Query(pattern=r"^(?:[0-9a-f]{2}){1,16}$")]
-Name = Annotated[str | None, Query(max_length=300)]
+unset = BeforeValidator(lambda value: None if value == "" else value)
+"""For a field of a form that was left empty."""
+Hex = Annotated[Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{2}){1,16}$")] | None, unset, Query()]
+Name = Annotated[Annotated[str, StringConstraints(max_length=300)] | None, unset, Query()]
+Ending = Annotated[Literal["kept", "dropped", "review"] | None, unset, Query()]
 ExportName = Annotated[str, PathParameter(pattern=r"^[0-9a-f]{8,64}$")]
 
 
@@ -41,20 +45,27 @@ def overview(run: JobRun) -> run_queries.Overview:
     return run_queries.overview(run)
 
 
-@router.get("/documents")
-def documents(
-    run: JobRun,
+def wanted_documents(
     *,
-    state: Literal["kept", "dropped", "review"] | None = None,
+    state: Ending = None,
     rule: Name = None,
     decided_by: Name = None,
     source: Name = None,
     cluster: Hex = None,
     after: Hex = None,
-    count: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> Wanted:
+    """Returns which documents a request asks for; `after` is the last id of the page before."""
+    return Wanted(state=state, rule=rule, decided_by=decided_by, source=source, cluster=cluster, after=after)
+
+
+WantedDocuments = Annotated[Wanted, Depends(wanted_documents)]
+
+
+@router.get("/documents")
+def documents(
+    run: JobRun, wanted: WantedDocuments, *, count: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50
 ) -> list[run_queries.Listed]:
     """Lists documents by id; `after` is the last id of the page before."""
-    wanted = Wanted(state=state, rule=rule, decided_by=decided_by, source=source, cluster=cluster, after=after)
     return run_queries.documents(run, wanted, count=count)
 
 
@@ -126,3 +137,15 @@ def trace(
 ) -> list[dict[str, str | int | bool]]:
     """Lists the documents of a training step, as where a loss rose."""
     return exports.documents_at(folder, step=step, global_batch=global_batch)  # type: ignore[return-value]
+
+
+@router.get("/exports/{export}/steps")
+def steps(
+    run: JobRun,
+    folder: ExportFolder,
+    name: Annotated[str, Query(min_length=1, max_length=4096)],
+    global_batch: Annotated[int, Query(ge=1, le=4096)],
+) -> list[dict[str, str | int | bool]]:
+    """Lists the pieces of a document (by id, URL or own id) with the training step that takes each first."""
+    found = exports.steps_of(folder, run_queries.id_of(run, name), global_batch=global_batch)
+    return found  # type: ignore[return-value]

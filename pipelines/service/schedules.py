@@ -257,6 +257,26 @@ def _interval_seconds(expression: str) -> int:
     return seconds
 
 
+def upcoming(
+    *, trigger: str, expression: str, time_zone: str, after_ms: int, count: int
+) -> tuple[datetime.datetime, ...]:
+    """Returns the next times at which such a schedule would be due, in its time zone; of files it has none.
+
+    Raises:
+        SpecError: it is never due, or its time zone is unknown.
+    """
+    row = Schedule(trigger=trigger, expression=expression, time_zone=time_zone, missed="once", created_ms=after_ms)
+    check(row)
+    found: list[datetime.datetime] = []
+    while trigger != "files" and len(found) < count:
+        due = next_due(row, after_ms=after_ms)
+        if due is None:
+            break
+        found.append(datetime.datetime.fromtimestamp(due / 1000, tz=zoneinfo.ZoneInfo(time_zone)))
+        after_ms = due
+    return tuple(found)
+
+
 def next_due(schedule: Schedule, *, after_ms: int) -> int | None:
     """Returns when a schedule is due next after a time; None: never.
 

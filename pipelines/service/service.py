@@ -5,7 +5,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from curation.errors import SpecError
 from pipelines.service.audit import Audit
@@ -13,6 +13,7 @@ from pipelines.service.database import open_database
 from pipelines.service.dispatcher import Dispatcher
 from pipelines.service.jobs import Jobs
 from pipelines.service.processes import write_file
+from pipelines.service.reviewing import Reviewing
 from pipelines.service.schedules import Schedules
 from pipelines.service.settings import ServiceSettings
 from pipelines.service.tokens import Sessions, Tokens
@@ -35,6 +36,7 @@ class Service:
     dispatcher: Dispatcher
     schedules: Schedules
     trainings: Trainings
+    reviewing: Reviewing = field(default_factory=Reviewing)
 
     @contextmanager
     def working(self) -> Iterator[None]:

@@ -1,46 +1,34 @@
 """Pages about the documents of a run: lists, one document with what decided about it, two side by side."""
 
-from typing import Annotated, Literal
+from dataclasses import asdict
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import BeforeValidator
 
 from pipelines.service import answers, run_queries
 from pipelines.service.access import reads
 from pipelines.service.asked import NamedJob
 from pipelines.service.pages.highlights import differing, noted, pieces
 from pipelines.service.pages.rendering import PageRoute, page
-from pipelines.service.run_routes import Hex, JobRun, Name
+from pipelines.service.run_routes import JobRun, WantedDocuments
 
 router = APIRouter(route_class=PageRoute, dependencies=[reads], prefix="/jobs/{job_id}")
 PER_PAGE = 50
 DocumentName = Annotated[str, Query(min_length=1, max_length=4096)]
-Only = Annotated[Literal["kept", "dropped", "review"] | None, BeforeValidator(lambda value: value or None), Query()]
 
 
 @router.get("/documents")
-def documents(
-    request: Request,
-    named: NamedJob,
-    run: JobRun,
-    *,
-    state: Only = None,
-    rule: Name = None,
-    decided_by: Name = None,
-    source: Name = None,
-    cluster: Hex = None,
-    after: Hex = None,
-) -> Response:
+def documents(request: Request, named: NamedJob, run: JobRun, wanted: WantedDocuments) -> Response:
     """Lists documents by id."""
-    asked = {"state": state, "rule": rule, "decided_by": decided_by, "source": source, "cluster": cluster}
-    given = {name: value for name, value in asked.items() if value}
-    found = run_queries.documents(run, run_queries.Wanted(**given, after=after), count=PER_PAGE)
+    asked = {name: value for name, value in asdict(wanted).items() if value is not None}
+    given = {name: value for name, value in asked.items() if name != "after"}
+    found = run_queries.documents(run, wanted, count=PER_PAGE)
     last = found[-1]["document"]["doc_id"] if len(found) == PER_PAGE else None
     return page(
         request, "documents.html",
-        job=answers.job_of(named), found=found, asked=given, after=after,
+        job=answers.job_of(named), found=found, asked=given, after=wanted.after, here=urlencode(asked),
         next=urlencode(given | {"after": last}) if last else None,
         first=urlencode(given),
     )  # fmt: skip

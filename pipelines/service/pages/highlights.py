@@ -7,12 +7,15 @@ where an alignment is quadratic at worst and the texts are anybody's.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
-from pipelines.service.run_queries import Document
+from pipelines.service.run_queries import Document, Edit
 
 SHINGLE = 5
 MAX_LABEL = 60
+MAX_MARKS = 1000
+MIN_REPLACEMENT = 3
+"""Shorter ones are blanks and the like."""
 _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
 """A word, or a character of a script that writes no spaces (Thai, Japanese, Chinese, and Korean likewise)."""
 
@@ -54,7 +57,7 @@ def pieces(text: str, marks: Iterable[Mark]) -> list[Piece]:
 
 
 def noted(text: str, document: Document) -> Iterator[Mark]:
-    """Yields what people marked in a document, and paragraphs in another language than its own."""
+    """Yields what people marked in a document, what was masked, paragraphs in another language, repeated lines."""
     for review in document["people"]:
         for span in review["spans"]:
             yield Mark(
@@ -67,6 +70,34 @@ def noted(text: str, document: Document) -> Iterator[Mark]:
         if paragraph["language"] not in (None, language):
             start, end = (len(content[: paragraph[side]].decode("utf-8", "ignore")) for side in ("start", "end"))
             yield Mark(start=start, end=end, label=f"language {paragraph['language']}"[:MAX_LABEL])
+    yield from _masked(text, document["edits"])
+    yield from _repeated(text)
+
+
+def _masked(text: str, edits: Iterable[Edit]) -> Iterator[Mark]:
+    """Yields where a text holds what an edit put in the place of something, such as `<EMAIL>`."""
+    rules = {edit["replacement"]: edit["rule"] for edit in edits if len(edit["replacement"] or "") >= MIN_REPLACEMENT}
+    if rules:
+        pattern = re.compile("|".join(re.escape(str(name)) for name in sorted(rules, key=lambda name: -len(str(name)))))
+        for match in islice(pattern.finditer(text), MAX_MARKS):
+            label = f"put there by {rules[match.group()]}"[:MAX_LABEL]
+            yield Mark(start=match.start(), end=match.end(), label=label)
+
+
+def _repeated(text: str) -> Iterator[Mark]:
+    """Yields the lines that an earlier line of the text is equal to, blanks at their ends aside."""
+    seen: set[str] = set()
+    found = 0
+    start = 0
+    for line in text.splitlines(keepends=True):
+        said = line.strip()
+        if said in seen and found < MAX_MARKS:
+            found += 1
+            begin = start + len(line) - len(line.lstrip())
+            yield Mark(start=begin, end=begin + len(said), label="repeated")
+        elif said:
+            seen.add(said)
+        start += len(line)
 
 
 def differing(text: str, other: str) -> Iterator[Mark]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BeforeValidator
+from pydantic import Field
 
 from curation.errors import GristmillError
 from pipelines.service import answers, job_routes, processes
@@ -12,6 +12,7 @@ from pipelines.service.access import reads, runs
 from pipelines.service.admission import place_of
 from pipelines.service.asked import Asked, NamedJob
 from pipelines.service.pages.rendering import UNPROCESSABLE, PageRoute, page
+from pipelines.service.run_routes import unset
 from pipelines.service.service import Service
 from pipelines.service.tables import STATES, State
 
@@ -23,15 +24,10 @@ inputs:
 """
 
 
-def _unset(value: object) -> object:
-    """Returns None for a field of a form that was left empty."""
-    return None if value == "" else value
-
-
 SpecText = Annotated[str, Form(max_length=2 * answers.MAX_SPEC_CHARS)]
-Folder = Annotated[answers.Text | None, BeforeValidator(_unset), Form()]
-Sample = Annotated[int | None, BeforeValidator(_unset), Form(ge=1, le=2**62)]
-Only = Annotated[State | None, BeforeValidator(_unset), Query()]
+Folder = Annotated[answers.Text | None, unset, Form()]
+Sample = Annotated[Annotated[int, Field(ge=1, le=2**62)] | None, unset, Form()]
+Only = Annotated[State | None, unset, Query()]
 
 
 @router.get("/")

@@ -24,6 +24,7 @@ from pipelines.service.asked import STATUS
 UNAUTHORIZED, UNPROCESSABLE = 401, 422
 MINUTE, HOUR = 60, 3600
 MAX_VALUE = 1000
+SCRIPTS = ("htmx.min.js", "uplot.min.js", "charts.js")
 
 
 @cache
@@ -93,8 +94,9 @@ def static(name: str) -> tuple[bytes, str]:
     here = files("pipelines.service.pages") / "static"
     if name == "style.css":
         report = files("pipelines.report") / "templates" / "style.css"
-        return report.read_bytes() + b"\n" + (here / "pages.css").read_bytes(), "text/css"
-    if name == "htmx.min.js":
+        parts = (report, here / "uplot.css", here / "pages.css")
+        return b"\n".join(part.read_bytes() for part in parts), "text/css"
+    if name in SCRIPTS:
         return (here / name).read_bytes(), "text/javascript"
     raise KeyError(name)
 

@@ -13,6 +13,7 @@ from pipelines.rundir import Run
 from pipelines.service import answers, exports, joblogs, processes, run_queries, training_routes
 from pipelines.service.access import reads
 from pipelines.service.asked import Asked, NamedJob
+from pipelines.service.pages.lines import of_progress
 from pipelines.service.pages.rendering import PageRoute, page
 from pipelines.service.run_routes import JobRun
 from pipelines.service.tables import ENDED, Job
@@ -24,6 +25,7 @@ REPORT_CSP = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src da
 """The report brings its own policy, which allows its one style sheet by digest; this one only adds to it."""
 LEADS_TO = {
     "Dropped by gates": {"state": "dropped"},
+    "Exact duplicates": {"decided_by": "dedup/exact_*"},
     "Near duplicates": {"decided_by": "dedup/near"},
     "Same URL": {"decided_by": "dedup/url"},
     "Held: cluster undecided": {"decided_by": "dedup/cluster_undecided"},
@@ -63,10 +65,12 @@ class Shown:
 def job(request: Request, named: NamedJob, service: Asked) -> Response:
     """Shows a job."""
     folder = service.dispatcher.folder(named)
+    progress = answers.progress_of(processes.read_json(folder / processes.PROGRESS))
     return page(
         request, "job.html",
         job=answers.job_of(named),
-        progress=answers.progress_of(processes.read_json(folder / processes.PROGRESS)),
+        progress=progress,
+        lines=of_progress(progress),
         plan=processes.read_json(folder / processes.PLAN) if named.action == "plan" else {},
         log=joblogs.tail(folder, lines=LOG_LINES),
         spec=named.spec,
@@ -114,9 +118,3 @@ def report(named: NamedJob, run: JobRun) -> Response:
     if not path.is_file():
         raise HTTPException(404, f"job {named.id}: expected a report, found none")
     return FileResponse(path, media_type="text/html", headers={"content-security-policy": REPORT_CSP})
-
-
-@router.get("/review")
-def review(request: Request, named: NamedJob, _: JobRun) -> Response:
-    """Shows what waits for people."""
-    return page(request, "review.html", job=answers.job_of(named), review=run_queries.review_state(named.run))

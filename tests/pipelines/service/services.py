@@ -17,6 +17,7 @@ from pipelines.service.audit import Audit
 from pipelines.service.database import connect, open_database, writing
 from pipelines.service.dispatcher import Dispatcher
 from pipelines.service.jobs import Jobs, NewJob
+from pipelines.service.reviewing import Reviewing
 from pipelines.service.schedules import Schedules
 from pipelines.service.service import Service
 from pipelines.service.settings import ServiceSettings
@@ -96,6 +97,7 @@ def service_in(folder: Path, *, script: str = ENDS + "end(0)", owner: str | None
         dispatcher=dispatcher,
         schedules=Schedules(jobs),
         trainings=Trainings(jobs),
+        reviewing=Reviewing(command=(sys.executable, "-c", "import sys; sys.exit('error: no review server')")),
     )
 
 

@@ -33,11 +33,24 @@ def test_spans_of_people_and_paragraphs_in_another_language_are_marked_by_charac
     ]
     people = [{"reviewer": "ann", "spans": [{"label": "boilerplate", "start": 10, "end": 14}]}]
     answer = {"explanation": {"signals": {"language": "de"}}}
-    found = list(noted(text, {"people": people, "paragraphs": paragraphs, "answer": answer}))  # type: ignore[typeddict-item]
+    found = list(noted(text, {"people": people, "paragraphs": paragraphs, "answer": answer, "edits": []}))  # type: ignore[typeddict-item]
 
     assert [(text[mark.start : mark.end], mark.label) for mark in found] == [
         ("Köln", "boilerplate (ann)"),
         ("English here.\n", "language en"),
+    ]
+
+
+def test_what_was_masked_and_lines_that_come_again_are_marked():
+    text = "Write to <EMAIL> now.\n\n Menu \nA line.\nMenu\n\nMenu"
+    edits = [{"rule": "privacy/email", "replacement": "<EMAIL>"}, {"rule": "lines/short", "replacement": ""}]
+    answer = {"explanation": None}
+    found = list(noted(text, {"people": [], "paragraphs": [], "answer": answer, "edits": edits}))  # type: ignore[typeddict-item]
+
+    assert [(text[mark.start : mark.end], mark.label) for mark in found] == [
+        ("<EMAIL>", "put there by privacy/email"),
+        ("Menu", "repeated"),
+        ("Menu", "repeated"),
     ]
 
 

@@ -123,7 +123,7 @@ def test_pages_of_any_run_fit_run_nothing_of_it_and_can_be_read(
     browser: selenium.Chrome, site: Site, run: str, scheme: str
 ):
     at = site.at + getattr(site, run)
-    own = ("/", "/new", "/schedules") if run == "hostile" else ()  # the list of jobs names it
+    own = ("/", "/new", "/schedules", "/schedules/new") if run == "hostile" else ()  # the list of jobs names it
     for page in (at, f"{at}/documents", f"{at}/review", *(f"{site.at}{path}" for path in own)):
         show(browser, page, width=390, scheme=scheme)
         assert dialog(browser) is None
@@ -138,6 +138,26 @@ def test_two_copies_stand_side_by_side_with_what_differs_marked(browser: seleniu
     assert "0.75, threshold 0.7" in browser.find_element(By.TAG_NAME, "main").text
     browser.find_element(By.LINK_TEXT, "Side by side").click()
     assert len(browser.find_elements(By.CSS_SELECTOR, ".beside section")) == 2
+    assert problems(browser) == []
+
+
+def test_a_schedule_is_added_in_the_browser_and_mistakes_are_told_while_it_is_written(
+    browser: selenium.Chrome, site: Site
+):
+    show(browser, f"{site.at}/schedules/new")
+    fields = {name: browser.find_element(By.NAME, name) for name in ("name", "expression", "time_zone", "spec")}
+    fields["name"].send_keys("often")
+    fields["expression"].send_keys("61 * * * *")
+    until(browser, "return document.querySelector('#wrong-expression').innerText.includes('cron: expected five')")
+    assert browser.find_element(By.ID, "wrong-spec").text == ""
+    fields["expression"].send_keys(Keys.HOME, Keys.DELETE, Keys.DELETE, "5")
+    until(browser, "return document.querySelector('#due').innerText.includes(':05:00 UTC')")
+    assert browser.find_element(By.ID, "wrong-expression").text == ""
+    browser.execute_script("arguments[0].value = arguments[1]", fields["spec"], dedent(SPEC))
+    browser.find_element(By.CSS_SELECTOR, "button.first").send_keys(Keys.ENTER)
+    until(browser, "return document.title.startsWith('Schedules')")
+    browser.find_element(By.CSS_SELECTOR, "[aria-label='Run often now']").click()
+    until(browser, "return document.title.startsWith('often, queued')")
     assert problems(browser) == []
 
 

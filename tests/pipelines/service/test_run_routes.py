@@ -41,6 +41,11 @@ def test_the_funnel_leads_from_a_rule_to_its_documents(client: TestClient, at: s
     assert {item["failed"][0]["threshold"] for item in listed} == {50.0}
 
 
+def test_exact_duplicates_of_every_kind_are_listed_by_how_their_rules_begin(client: TestClient, at: str):
+    found = client.get(f"{at}/documents", params={"decided_by": "dedup/exact_*"}).json()
+    assert {item["decided_by"] for item in found} == {"dedup/exact_text"}
+
+
 def test_pages_of_documents_hold_each_once(client: TestClient, at: str):
     found: list[str] = []
     while page := client.get(f"{at}/documents", params={"count": 4} | ({"after": found[-1]} if found else {})).json():

@@ -87,13 +87,21 @@ def asks_model(spec: JobSpec) -> bool:
     return spec.synthesis is not None and spec.synthesis.model is not None
 
 
+def makes_children(spec: JobSpec) -> bool:
+    """Returns whether the job makes documents, by a model or by rules, which read the language."""
+    mines = spec.synthesis is not None and spec.synthesis.mined is not None
+    measured = [*spec.signals, *(name for phase in spec.phases for name in phase.signals)]
+    return asks_model(spec) or (mines and "language" in measured)
+
+
 def _verification(spec: JobSpec, files: Mapping[str, LocalFile] | None) -> tuple[Step, ...]:
-    """Returns what children of a model are held against their parents by."""
-    if not asks_model(spec):
+    """Returns what children are held against their parents by."""
+    if not makes_children(spec):
         return ()
     language = configured_steps(spec, files)["language"]
     assert isinstance(language, Language), "so it is configured"
-    return verification_steps(language=language, personal_data=spec.privacy is not None)
+    has_privacy = spec.privacy is not None
+    return verification_steps(language=language, personal_data=has_privacy, written=asks_model(spec))
 
 
 def needed_files(spec: JobSpec, *, root: Path) -> Iterator[tuple[str, str | None]]:

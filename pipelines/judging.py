@@ -10,7 +10,7 @@ from curation.quality.presets import preset_rules
 from curation.routing import GatesOfSource, judge
 from curation.schema import VERDICTS
 from curation.verified_children import VERIFICATION, verification_gate
-from pipelines.configured import asks_model
+from pipelines.configured import asks_model, makes_children
 from pipelines.measuring import Job, measured_schema
 from pipelines.parts import read_batches, write_part
 from pipelines.spec import GateSpec, JobSpec
@@ -31,27 +31,27 @@ def gate_of(name: str, spec: GateSpec, *, own: tuple[Rule, ...] = ()) -> Gate:
 
 
 def gate_names(spec: JobSpec) -> tuple[str, ...]:
-    """Returns the names of a job's gates; `verification` is one where a model writes, named by the spec or not."""
+    """Returns the names of a job's gates; `verification` is one where documents are made, named by the spec or not."""
     return tuple(dict.fromkeys([*spec.gates, *_own_gates(spec)]))
 
 
 def named_gate(name: str, spec: JobSpec) -> Gate:
     """Returns one of `gate_names`; rules that the spec gives `verification` replace those of the same name in it."""
     own = name in _own_gates(spec)
-    rules = verification_gate(personal_data=spec.privacy is not None).rules if own else ()
-    return gate_of(name, spec.gates.get(name, GateSpec()), own=rules)
+    gate = verification_gate(personal_data=spec.privacy is not None, written=asks_model(spec))
+    return gate_of(name, spec.gates.get(name, GateSpec()), own=gate.rules if own else ())
 
 
 def _own_gates(spec: JobSpec) -> tuple[str, ...]:
-    """Returns the gates that a job has whatever its spec names: they judge what a model wrote, after the others."""
-    return (VERIFICATION,) if asks_model(spec) else ()
+    """Returns the gates that a job has whatever its spec names: they judge what it makes, after the others."""
+    return (VERIFICATION,) if makes_children(spec) else ()
 
 
 def gates_of(spec: JobSpec) -> tuple[GatesOfSource, ...]:
-    """Returns every input's gates in stage order; the last judges what a model wrote.
+    """Returns every input's gates in stage order; the last judges what the job makes.
 
     Raises:
-        SpecError: an input names a gate that the spec lacks, or that of what a model writes.
+        SpecError: an input names a gate that the spec lacks, or that of what the job makes.
     """
     own = _own_gates(spec)
     for source, given in spec.inputs.items():
@@ -60,8 +60,8 @@ def gates_of(spec: JobSpec) -> tuple[GatesOfSource, ...]:
                 raise SpecError(f"inputs.{source}.gates: no gate {name!r}; gates are {', '.join(spec.gates) or 'none'}")
             if name in own:
                 raise SpecError(
-                    f"inputs.{source}.gates: expected gates of documents, found {name!r}, which judges what a model "
-                    "writes, always and nothing else; take it out of the list"
+                    f"inputs.{source}.gates: expected gates of documents, found {name!r}, which judges what is "
+                    "made of them, always and nothing else; take it out of the list"
                 )
     return tuple(
         GatesOfSource(source=source, gates=tuple(named_gate(name, spec) for name in (*given.gates, *own)))

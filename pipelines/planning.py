@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from curation.kernels.warming import warm
+from pipelines.completing.forecast import ModelForecast, model_forecast
 from pipelines.graphs import PROCESSES_FROM_BYTES
 from pipelines.job import run_planned
 from pipelines.measuring import Job, measure_unit
@@ -71,6 +72,7 @@ class Forecast:
     disk_bytes: dict[str, int]
     passes: int
     shuffle_bytes: int
+    model: ModelForecast | None  # of documents that a model writes; they are in no other figure
 
     @property
     def total_cpu_seconds(self) -> float:
@@ -140,6 +142,7 @@ def forecast(spec: JobSpec, *, root: Path, sample_bytes: int, scratch: Path | No
         spec,
         runner=RunnerSpec(mode="in_memory", workers=1),
         limits=replace(spec.limits, max_bad_fraction=1.0),
+        synthesis=replace(spec.synthesis, model=None) if spec.synthesis else None,  # a forecast asks nothing
     )
     with tempfile.TemporaryDirectory(prefix="gristmill-plan-", dir=scratch) as folder:
         fixed = _fixed(quiet, root, Path(folder))
@@ -245,6 +248,7 @@ def _scaled_up(plan: RunPlan, sampled: _Sampled, fixed: _Fixed, *, kernels: floa
     }
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     left = round(documents - by_rules - review)
+    kept = (max(left - duplicates[1], 0), left - duplicates[0])
     return Forecast(
         input_files=len(plan.files),
         input_bytes=plan.input_bytes,
@@ -255,7 +259,7 @@ def _scaled_up(plan: RunPlan, sampled: _Sampled, fixed: _Fixed, *, kernels: floa
         dropped_by_rules=round(by_rules),
         in_review=round(review),
         duplicates=duplicates,
-        kept=(max(left - duplicates[1], 0), left - duplicates[0]),
+        kept=kept,
         text_bytes=round(sum(weights[source] * size for source, size in found.text)),
         shingles_per_document=found.shingles,
         tokens=round(sum(tokens.values()) * by_tokens) if spec.shards is not None else None,
@@ -266,6 +270,7 @@ def _scaled_up(plan: RunPlan, sampled: _Sampled, fixed: _Fixed, *, kernels: floa
         disk_bytes=disk,
         passes=footprint.num_passes,
         shuffle_bytes=footprint.shuffle_bytes,
+        model=model_forecast(spec, sampled.run, weights, kept=kept),
     )
 
 

@@ -152,9 +152,10 @@ def is_phrase(text: str) -> bool:
 def _is_table(group: list[str]) -> bool:
     if len(group) > 2 and "|" in group[0] and len(group[1]) <= MAX_RULE and _TABLE_RULE.match(group[1]):  # noqa: PLR2004
         return True
-    tabs = {line.strip("\n").count("\t") for line in group}
-    is_header = not group[0].startswith("\t") and all(cell.strip()[-1:] not in ".:!?" for cell in group[0].split("\t"))
-    return len(group) > 3 and len(tabs) == 1 and tabs.pop() > 0 and is_header  # noqa: PLR2004
+    tabs = [line.strip("\n").count("\t") for line in group]
+    cells = (cell.strip() for cell in group[0].split("\t"))
+    is_header = not group[0].startswith("\t") and not any(cell.endswith((".", ":", "!", "?")) for cell in cells)
+    return len(group) > 3 and min(tabs) > 0 and max(tabs) == tabs[0] and is_header  # noqa: PLR2004
 
 
 def _prose(group: list[str], wording: Wording) -> Block:

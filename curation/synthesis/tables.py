@@ -1,4 +1,8 @@
-"""Tables in Markdown or between tabs, put into words row by row."""
+"""Tables in Markdown or between tabs, put into words row by row.
+
+Between tabs as they are typed, or two tabs as the extractor of web pages writes cells, which leaves out empty ones at
+the end of a row.
+"""
 
 import re
 from collections.abc import Iterator
@@ -9,17 +13,20 @@ from curation.synthesis.tasks import Task
 from curation.synthesis.wording import SPACELESS, Wording
 
 MAX_ROWS = 12
-MAX_CELL = 80
-COLUMNS = range(2, 7)
+MAX_CELL = 120
+COLUMNS = range(2, 9)
 
 _BAR = re.compile(r"(?<!\\)\|")
+_TABS = re.compile(r"\t+")
+_NUMBER = re.compile(r"[-+−±]?[$€£¥]?\d[\d.,:/ %]*(?:[^\W\d_]{1,3})?[%*]?")
+"""With a currency before it, or a short unit after it."""
 
 
 def table_text(outline: Outline, wording: Wording, draws: Draws) -> Iterator[Task]:
     """What each row of a table says, by its headers; the first column names the row."""
     for place, block in enumerate(outline.blocks):
         rows = _rows(block) if block.kind == "table" else []
-        if not _is_sound(rows) or ("|" not in block.lines[0] and not _has_header(rows)):
+        if not _is_sound(rows) or ("\t" in block.lines[0] and not _has_header(rows)):
             continue
         shown = ["| " + " | ".join(row) + " |" for row in rows]
         shown.insert(1, "|" + "---|" * len(rows[0]))
@@ -33,16 +40,20 @@ def table_text(outline: Outline, wording: Wording, draws: Draws) -> Iterator[Tas
 
 def _rows(block: Block) -> list[list[str]]:
     """Returns the cells, the header first; Markdown's line below it is left out."""
-    if "|" in block.lines[0]:
+    if "|" in block.lines[0] and "\t" not in block.lines[0]:
         lines = [block.lines[0], *block.lines[2:]][: MAX_ROWS + 1]
         return [[cell.strip() for cell in _BAR.split(line.strip().strip("|"))] for line in lines]
-    return [[cell.strip() for cell in line.split("\t")] for line in block.lines[: MAX_ROWS + 1]]
+    between = "\t\t" if all(len(run) % 2 == 0 for line in block.lines for run in _TABS.findall(line)) else "\t"
+    rows = [[cell.strip() for cell in line.split(between)] for line in block.lines[: MAX_ROWS + 1]]
+    rows = [row + [""] * (len(rows[0]) - len(row)) for row in rows]
+    is_ranked = [row[0].rstrip(".") for row in rows[1:]] == [str(rank) for rank in range(1, len(rows))]
+    return [[*row[1:2], row[0], *row[2:]] for row in rows] if is_ranked else rows
 
 
 def _has_header(rows: list[list[str]]) -> bool:
     """Whether the first row names the columns: words above a column of numbers. Markdown says so, tabs do not."""
     return any(
-        all(re.fullmatch(r"[-+]?\d[\d., %]*", row[place]) for row in rows[1:])
+        all(_NUMBER.fullmatch(row[place]) for row in rows[1:]) and not _NUMBER.fullmatch(rows[0][place])
         for place in range(1, min(map(len, rows)))
     )
 

@@ -10,6 +10,7 @@ from pipelines.command.run import spec_path_of
 from pipelines.command.speaking import show, show_json, table
 
 if TYPE_CHECKING:
+    from pipelines.completing.forecast import ModelForecast
     from pipelines.planning import Forecast
 
 MIB = 1 << 20
@@ -70,4 +71,16 @@ def _told(found: "Forecast") -> str:
         ("shuffled, MiB", f"{found.shuffle_bytes / MIB:,.1f}"),
     ]
     parts = [table(rows), table(rules) if found.rules else "no rule drops anything", table(costs)]
+    if found.model is not None:
+        parts.append(_model(found.model))
     return "\n\n".join(parts)
+
+
+def _model(found: "ModelForecast") -> str:
+    rows: list[tuple[str, str, str]] = [("asked of the model", "at least", "at most")]
+    counts = [("requests", found.requests), ("tokens of prompts", found.prompt_tokens)]
+    counts += [("tokens of answers, all as long as they may be", found.answer_tokens)]
+    rows += [(name, f"{least:,}", f"{most:,}") for name, (least, most) in counts]
+    rows.append(("cost", f"{found.cost[0]:,.2f}", f"{found.cost[1]:,.2f}"))
+    told = table(rows)
+    return f"{told}\n\ncompletions: the budget may end before the questions do" if found.pauses else told

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from resiliparse.extract.html2text import extract_plain_text
 
 from curation.curriculum.keys import id_words
 from curation.synthesis.mined import TEMPLATES, MinedTasks
@@ -160,6 +161,23 @@ def test_lines_with_tabs_are_a_table_only_below_a_header():
     assert "For Harrow, Rain is 900." in only("table_text", numbers)
     names = "DC\tDivide and Conquer\nDO\tDivide\nPBC\tPrint and Break\nHCF\tHalt"
     assert not mined(names, templates=("table_text",))
+
+
+def test_a_table_of_a_web_page_is_told_as_the_extractor_writes_it():
+    html = (
+        "<table><tr><th>Rank</th><th>Driver</th><th>Points</th><th>Team</th></tr>"
+        "<tr><td>1</td><td>Ada Marlow</td><td>5,040</td><td>Selby</td></tr>"
+        "<tr><td>2</td><td>Ben Easton</td><td>5,035</td><td></td></tr>"
+        "<tr><td>3</td><td>Cy Denholm</td><td>4,990</td><td>Ripley</td></tr></table>"
+    )
+    text = only("table_text", extract_plain_text(html))
+    assert text.endswith(
+        "For Ada Marlow, Rank is 1, Points is 5,040, Team is Selby.\n"
+        "For Ben Easton, Rank is 2, Points is 5,035.\n"
+        "For Cy Denholm, Rank is 3, Points is 4,990, Team is Ripley."
+    ), "an empty cell at the end is left out of its line; ranks name nobody"
+    prices = "Model\t\tPrice\nWide\t\t$1,349.00*\nNarrow\t\t$1,649.00*\nTall\t\t990 kg"
+    assert "For Tall, Price is 990 kg." in only("table_text", prices)
 
 
 def test_a_function_is_asked_for_by_its_docstring_and_back():

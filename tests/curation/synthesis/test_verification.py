@@ -82,6 +82,28 @@ def test_nothing_is_measured_of_what_no_model_wrote_or_has_no_parent():
         assert batch["verdict.verification"][0].as_py() == []
 
 
+def test_a_task_in_another_language_than_its_document_is_dropped_and_one_of_an_unsure_document_is_not():
+    english = "The river rises in the hills above the town and feeds three reservoirs, which hold water for the summer."
+    spanish = (
+        "El río nace en las montañas que están sobre la ciudad y alimenta tres embalses que guardan agua para el verano. "
+        "La orden siguiente muestra todos los archivos de la carpeta, también los que están ocultos."
+    )
+    unsure = "xkcd qwrt 4711 zzz 0x7f kthx"
+    batch = pa.record_batch(
+        {
+            "doc_id": pa.array([bytes([number]) * 16 for number in range(4)], pa.binary(16)),
+            "text": [english, spanish, english, english],
+            "parent_text": [spanish, spanish, unsure, None],
+            "model": pa.nulls(4, pa.string()),
+        }
+    )
+    steps = verification_steps(language=Language(), personal_data=False, written=False)
+    gate = verification_gate(personal_data=False, written=False)
+    plan = Plan(phases=((Language(), *steps, gate),))
+    failed = [[entry["rule"] for entry in entries] for entries in plan(batch)["verdict.verification"].to_pylist()]
+    assert failed == [["language_kept"], [], [], []]
+
+
 def test_a_mark_that_the_parent_has_too_is_the_parents():
     parent = PARENT + " The template says {{name}}."
     assert "template_residue" not in failed(FAITHFUL + " In the template, {{name}}.", parent)

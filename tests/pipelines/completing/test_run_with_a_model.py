@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from curation.synthesis.recipes.written import ModelWriter
 from pipelines.completing.completer import Paused
 from pipelines.job import run_job
+from pipelines.planning import forecast
 from pipelines.progress import silent
 from pipelines.report.bias import bias_of
 from pipelines.resuming import resume_run
@@ -19,6 +21,7 @@ from pipelines.spec_file import load_spec
 from pipelines.whatif import Question, what_if
 from tests.job_process import started
 from tests.model_server import rewritten, serving
+from tests.synthetic_texts import documents
 
 pytestmark = pytest.mark.slow
 KEY = "sk-of-nobody-4711"
@@ -195,3 +198,22 @@ def test_a_run_that_was_killed_while_it_asked_asks_nothing_twice_that_was_answer
     assert len(requests) == len(SUBJECTS) * 2
     assert requests.total() == at_kill + len(SUBJECTS) * 2 - kept, "what was kept was asked again"
     assert contents(folder / "run")["manifest.json"] == contents(told.folder / "run")["manifest.json"]
+
+
+def test_a_forecast_asks_nothing_and_says_how_many_requests_tokens_and_how_much_money_a_run_takes(told, tmp_path):
+    prices = {"completions.prompt_price": 2, "completions.completion_price": 10, "completions.max_cost": 0.05}
+    settings = [f"{key}={value}" for key, value in prices.items()]
+    spec = load_spec(project(tmp_path, "http://127.0.0.1:9/v1"), settings=settings)
+    found = forecast(spec, root=tmp_path, sample_bytes=1 << 20).model
+    assert found is not None
+    assert found.requests == (8, 8), "as many as the run above sent"
+    assert found.requests[1] == len(told.seen[-1])
+    assert found.answer_tokens == (8 * 1024,) * 2
+    asked = ModelWriter(keys=spec.synthesis.model, seed=spec.seed).requests_of(
+        documents([PARAGRAPH.format(subject) for subject in SUBJECTS])
+    )
+    letters = sum(len(one.system) + len(one.user) for one in asked)
+    assert found.prompt_tokens == (round(letters / 4),) * 2
+    assert found.cost[1] == pytest.approx((found.prompt_tokens[1] * 2 + 8192 * 10) / 1e6)
+    assert found.pauses, "0.05 is less than 0.08"
+    assert not (tmp_path / "answers.sqlite").exists(), "nothing was asked"

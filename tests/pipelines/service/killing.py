@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, cast
 
 from pipelines.service import processes
 from tests.conftest import REPOSITORY
@@ -31,6 +32,8 @@ shards: {tokenizer: tokenizer.json, sequence_length: 64}
 runner: {mode: in_memory}
 """
 READY_SECONDS = 120.0
+RUN_SECONDS = 8.0
+"""About what a run of SPEC takes."""
 
 
 @dataclass(slots=True)
@@ -67,6 +70,10 @@ class RealService:
         with urllib.request.urlopen(request, timeout=60) as answer:
             found = json.load(answer)
         return found if isinstance(found, dict) else {"list": found}
+
+    def jobs_in(self, state: str) -> list[dict[str, object]]:
+        """Returns the jobs in a state."""
+        return cast("list[dict[str, object]]", self.ask(f"/api/jobs?state={state}&count=200")["jobs"])
 
     def kill(self) -> None:
         """Kills it with SIGKILL."""
@@ -133,17 +140,56 @@ def times_finished(run: str) -> int:
     return sum(json.loads(line)["event"] == "finished" for line in lines)
 
 
-def at_random_moments(service: RealService, jobs: list[str], *, kills: int, seed: int) -> dict[str, int]:
-    """Kills the service or a run at `kills` random moments, starting the service again; returns how many of each."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """A kill that met a run at work: of the service above it, or of the run itself, in a stage of its job."""
+
+    of: Literal["service", "run"]
+    stage: str
+
+
+def at_random_moments(service: RealService, *, kills: int, seed: int) -> tuple[list[Kill], list[str]]:
+    """Kills the service or a run while runs work, so often, and starts the service again.
+
+    A moment is drawn within the time that a run takes from when one is seen to work; where none works any more then,
+    or it ended while the kill was on its way, that one does not count and another moment is drawn.
+
+    Returns:
+        The kills, and the jobs, of which enough were submitted that some always waited.
+    """
     draw = random.Random(seed)
-    done = {"service": 0, "run": 0}
-    while sum(done.values()) < kills:
-        time.sleep(draw.uniform(0.1, 4.0))
+    jobs: list[str] = []
+    done: list[Kill] = []
+    while len(done) < kills:
+        unfinished = {str(job["id"]) for state in ("queued", "running") for job in service.jobs_in(state)}
+        jobs += [str(service.ask("/api/jobs", {"spec": SPEC, "cores": 1})["id"]) for _ in range(3 - len(unfinished))]
+        _wait_for_work(service, jobs)
+        time.sleep(draw.uniform(0.0, RUN_SECONDS))
+        met = working(service, jobs)
+        if not met:
+            continue
+        job, stage = draw.choice(sorted(met.items()))
         if draw.random() < 0.5:
             service.kill()
-            done["service"] += 1
+            done += [Kill(of="service", stage=stage)] if job in working(service, jobs) else []
             service.start()
-        else:  # of those that have a process: without one, another moment is drawn
-            running = [job for job in jobs if processes.members(service.job_folder(job))]
-            done["run"] += bool(running) and service.kill_run(draw.choice(running))
-    return done
+        elif service.kill_run(job):
+            done.append(Kill(of="run", stage=stage))
+    return done, jobs
+
+
+def _wait_for_work(service: RealService, jobs: list[str]) -> None:
+    until(lambda: bool(working(service, jobs)), seconds=READY_SECONDS)
+
+
+def working(service: RealService, jobs: list[str]) -> dict[str, str]:
+    """Returns the jobs that have a process which has said who it is and not how it ended, with the stage they are in."""
+    found = {}
+    for job in jobs:
+        folder = service.job_folder(job)
+        attempt = processes.read_json(folder / processes.PROCESS).get("attempt")
+        has_ended = processes.exit_of(folder, int(str(attempt or 0))) is not None
+        if attempt is not None and not has_ended and processes.is_running(folder):
+            now = processes.read_json(folder / processes.PROGRESS).get("now")
+            found[job] = str(now.get("stage") or "start") if isinstance(now, dict) else "start"
+    return found

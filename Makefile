@@ -15,7 +15,7 @@ BENCHMARKS := words_and_minhash against_datatrove dedup_stage heuristics rules_a
 	fasttext_predict languages review privacy contamination perplexity service verification completions learning
 LOCK := pyproject.toml constraints.txt infra/setup.sh
 
-.PHONY: help run test quick check bench experiment soak gpu format docs clean
+.PHONY: help run test ready quick check bench experiment soak gpu format docs clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -24,10 +24,11 @@ run: $(VENV)/.run-stamp ## curate the quickstart sample: set up, compile the ker
 	@$(BIN)/gristmill warm
 	@$(BIN)/gristmill run pipelines/jobs/quickstart.yaml
 
-test: $(VENV)/.dev-stamp ## every test but the soak tests
-	@bash infra/setup.sh browser
-	@bash infra/setup.sh trainer
+test: ready ## every test but the soak tests
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not soak" $(PYTEST_ARGS)
+
+ready: $(VENV)/.dev-stamp ## what the tests need besides: compiled kernels, Chromium, PyTorch
+	@$(BIN)/gristmill warm & warming=$$!; bash infra/setup.sh browser; bash infra/setup.sh trainer; wait $$warming
 
 quick: $(VENV)/.dev-stamp ## the tests that need no browser, no other tool and little time
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not soak and not browser and not peer" $(PYTEST_ARGS)

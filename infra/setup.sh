@@ -60,7 +60,8 @@ browser() {
 
 trainer() { # the tests of the trainer skip without PyTorch, so that a slow line or a small disk stops nothing else
     if $venv/bin/python -c 'import tensorboard, torch' 2>/dev/null; then return; fi
-    local pip=("$venv/bin/python" -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[trainer]')
+    # named as in the extra `trainer`: installing `.` again would take it away for a moment from what runs beside
+    local pip=("$venv/bin/python" -m pip install -qq --disable-pip-version-check -c constraints.txt tensorboard torch)
     echo "Installing PyTorch for the trainer's tests, in at most 15 minutes. Plain PyPI gives the CUDA build of several GB;"
     echo "the CPU build of 0.2 GB comes with PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu."
     timeout 900 "${pip[@]}" ||

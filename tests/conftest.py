@@ -20,6 +20,16 @@ settings.register_profile(
 )
 settings.load_profile("gristmill")
 
+LABEL_STUDIO = """
+from annotator.installation import cache_folder, install
+from tests.annotator.conftest import CACHE
+install(cache_folder({"GRISTMILL_REVIEW_CACHE": str(CACHE)}))
+"""
+PEER = """
+from infra.benchmarks.peers import python_of
+python_of("{}")
+"""
+
 
 @atexit.register
 def _hush_teardown() -> None:
@@ -33,11 +43,17 @@ def _hush_teardown() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first: side by side, no process is left alone with a long file at the end.
 
-    Those that need Label Studio come last: it is installed meanwhile.
+    Those that need another tool come last: it is installed meanwhile.
     """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    waits = {item.path for item in items if item.get_closest_marker("labelstudio")}
+    waits = {item.path for item in items if _installs(item)}
     items.sort(key=lambda item: (item.path in waits, item.path not in slow))
+
+
+def _installs(item: pytest.Item) -> list[str]:
+    """Returns the programs that install what a test needs, for the tools that can be installed before it runs."""
+    peers = [PEER.format(name) for mark in item.iter_markers("peer") for name in mark.args]
+    return [LABEL_STUDIO, *peers] if item.get_closest_marker("labelstudio") else peers
 
 
 @pytest.fixture(scope="session")
@@ -59,13 +75,10 @@ def corpora() -> Path:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Starts to install Label Studio while the other tests run, where a test of this session needs it."""
-    if any(item.get_closest_marker("labelstudio") for item in session.items) and not session.config.option.collectonly:
-        command = (
-            "from tests.annotator.conftest import CACHE; from annotator.installation import cache_folder, install; "
-        )
-        command += "install(cache_folder({'GRISTMILL_REVIEW_CACHE': str(CACHE)}))"
+    """Starts to install the tools that tests of this session need, one after the other, while the other tests run."""
+    wanted = dict.fromkeys(program for item in session.items for program in _installs(item))
+    if wanted and not session.config.option.collectonly:
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-        quiet = subprocess.DEVNULL
-        started = subprocess.Popen([sys.executable, "-c", command], env=environment, stdout=quiet, stderr=quiet)
+        command, quiet = [sys.executable, "-c", "".join(wanted)], subprocess.DEVNULL
+        started = subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet)
         atexit.register(started.wait)

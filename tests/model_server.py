@@ -40,8 +40,8 @@ class ModelServer:
     answered: set[str] = field(default_factory=set)
     headers: list[dict[str, str]] = field(default_factory=list)
     most_at_once: int = 0
-    gate: threading.Event = field(default_factory=threading.Event)
-    """Answers wait until it is set."""
+    last_answered: int | None = None
+    """Requests after this one wait for `release`; None: none waits."""
     arrived: threading.Condition = field(default_factory=threading.Condition)
     _at_once: int = 0
 
@@ -55,6 +55,17 @@ class ModelServer:
             self.arrived.notify_all()
             return self.seen.total()
 
+    def wait_for_turn(self, number: int) -> None:
+        """Returns when the request of a number may be answered."""
+        with self.arrived:
+            self.arrived.wait_for(lambda: self.last_answered is None or number <= self.last_answered)
+
+    def release(self) -> None:
+        """Lets every request be answered."""
+        with self.arrived:
+            self.last_answered = None
+            self.arrived.notify_all()
+
     def end(self, body: bytes) -> None:
         """Counts an answer."""
         with self.arrived:
@@ -66,7 +77,6 @@ class ModelServer:
 def serving() -> Iterator[ModelServer]:
     """Yields a server, ended with the block."""
     known = ModelServer()
-    known.gate.set()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -77,7 +87,7 @@ def serving() -> Iterator[ModelServer]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             number = known.begin(body, dict(self.headers))
-            known.gate.wait()
+            known.wait_for_turn(number)
             status = known.status(number)
             if status is None:
                 self.close_connection = True
@@ -113,7 +123,7 @@ def serving() -> Iterator[ModelServer]:
         try:
             yield known
         finally:
-            known.gate.set()
+            known.release()
             running.shutdown()
             thread.join()
 

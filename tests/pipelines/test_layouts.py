@@ -100,7 +100,7 @@ print(json.dumps([str(data[0].dtype), [data[n].tolist() for n in range(len(data)
 """
 
 
-@pytest.mark.peer
+@pytest.mark.peer("megatron")
 @pytest.mark.slow
 def test_megatrons_own_reader_finds_each_document_in_training_order(exported: Exported, root: Path, tmp_path: Path):
     expected = expected_documents(exported, root)

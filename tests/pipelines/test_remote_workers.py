@@ -15,6 +15,10 @@ from pathlib import Path
 
 import pyarrow.fs as pafs
 import pytest
+from numba.core.caching import UserProvidedCacheLocator
+
+from curation.kernels import cache_folder
+from curation.kernels.warming import warm
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "pipelines" / "jobs" / "quickstart.yaml"
@@ -57,7 +61,10 @@ def server(arguments, *, port, env, cwd):
 
 @pytest.fixture(scope="module")
 def worker_venv(tmp_path_factory):
-    """A venv whose gristmill is the built wheel; third-party packages come from this one."""
+    """A venv whose gristmill is the built wheel; third-party packages come from this one.
+
+    Its kernels are those that the tests have compiled: Numba finds them by the folder, time and size of the source.
+    """
     folder = tmp_path_factory.mktemp("worker")
     wheel_command = [
         sys.executable,
@@ -89,6 +96,16 @@ def worker_venv(tmp_path_factory):
     )
     (site / "third_party.pth").write_text(sysconfig.get_path("purelib") + "\n")
     shutil.rmtree(source)
+    if compiled := cache_folder():
+        theirs = site / "curation" / "kernels" / "words.py"
+        for path in theirs.parent.glob("*.py"):
+            shutil.copystat(ROOT / "curation" / "kernels" / path.name, path)
+        names = [
+            UserProvidedCacheLocator.get_suitable_cache_subpath(str(path))
+            for path in (ROOT / "curation" / "kernels" / "words.py", theirs)
+        ]
+        warm()
+        shutil.copytree(compiled / names[0], folder / "kernels" / names[1])
     return folder / "venv"
 
 
@@ -125,6 +142,7 @@ def test_the_quickstart_runs_with_workers_in_another_venv_and_all_data_on_s3(tmp
     for name in ("elsewhere", "tmp"):
         (tmp_path / name).mkdir()
     there = {**BASE, **s3, "PATH": f"{worker_venv}/bin:/usr/bin:/bin", "TMPDIR": str(tmp_path / "tmp")}  # no HOME
+    there |= {"NUMBA_CACHE_DIR": str(worker_venv.parent / "kernels")}
     moto = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(s3_port)]
     jobs = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main", "--port", str(job_port)]
     pool = [

@@ -25,7 +25,7 @@ from curation.kernels.union_find import union_find
 from curation.text.words import words_of
 from tests.oracles.minhash import chance_of_catching, likely_counts
 
-pytestmark = pytest.mark.peer
+pytestmark = pytest.mark.peer("datatrove")
 
 BANDS, ROWS = 14, 8
 NUM_PAIRS, NUM_TEMPLATES = 400, 700

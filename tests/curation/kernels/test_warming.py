@@ -19,6 +19,7 @@ def names_in(code):
         if isinstance(inner, types.CodeType):
             yield from names_in(inner)
 def loaded_or_named(found):
+    # what a kernel calls is compiled with it, and a kernel from the cache brings that along
     known, waiting = set(), [kernel for kernel in found.values() if kernel.signatures]
     while waiting:
         if (kernel := waiting.pop()) not in known:
@@ -55,7 +56,7 @@ print(kernels.CACHED, kernels.cache_folder())
 
 
 def python(program, folder, **environment):
-    """Runs a program in a process with its own empty kernel cache; returns (exit status, stdout, stderr)."""
+    """Runs a program in a process that keeps kernels in `folder`; returns (exit status, stdout, stderr)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "XDG_"))}
     kept |= {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONWARNINGS": "default"}
     done = subprocess.run(
@@ -69,8 +70,9 @@ def python(program, folder, **environment):
 
 
 @pytest.mark.slow
-def test_warming_compiles_every_kernel_for_the_types_that_steps_pass(tmp_path):
-    status, out, err = python(["-c", WARM_THEN_STEPS], tmp_path)
+def test_warming_compiles_every_kernel_for_the_types_that_steps_pass():
+    """In the cache of all tests: its folder is named by the sources, so what it holds was compiled from them."""
+    status, out, err = python(["-c", WARM_THEN_STEPS], kernels.cache_folder() or "")
     assert status == 0, err
     assert out.splitlines() == ["without code: []", "compiled again: []"]
 

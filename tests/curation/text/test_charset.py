@@ -1,5 +1,6 @@
 import codecs
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,8 +51,8 @@ def test_a_few_bad_bytes_do_not_change_the_declared_charset_and_are_marked():
 )
 def test_any_bytes_decode_to_text_that_arrow_can_hold(content, declared):
     decoded = decode(content, declared=declared, is_html=True)
-    decoded.text.encode()
-    codecs.lookup(decoded.charset)
+    assert pa.array([decoded.text], pa.string()).to_pylist() == [decoded.text]
+    assert codecs.lookup(decoded.charset)
 
 
 @given(st.text(max_size=200))

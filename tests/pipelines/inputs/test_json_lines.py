@@ -109,7 +109,7 @@ def test_any_bytes_are_an_object_or_a_bad_record(line):
         record, _ = parse_line(line)
     except BadRecord:
         return
-    orjson.dumps(record)
+    assert orjson.loads(orjson.dumps(record)) == record
 
 
 def test_repairing_a_large_line_takes_linear_time_and_bounded_memory():

@@ -271,9 +271,9 @@ def test_footer_and_page_headers_say_what_the_writer_wrote(tmp_path):
 @given(st.binary(max_size=200))
 def test_any_bytes_are_page_headers_or_refused(data):
     with contextlib.suppress(BadPage):
-        list(pages_of(io.BytesIO(data), Chunk(start=0, length=len(data))))
+        assert len(list(pages_of(io.BytesIO(data), Chunk(start=0, length=len(data))))) <= len(data)
     with contextlib.suppress(BadPage):
-        row_groups(io.BytesIO(b"PAR1" + data + len(data).to_bytes(4, "little") + b"PAR1"))
+        assert len(row_groups(io.BytesIO(b"PAR1" + data + len(data).to_bytes(4, "little") + b"PAR1"))) <= len(data)
 
 
 LEAF = st.none() | st.text(max_size=5)

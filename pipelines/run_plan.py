@@ -27,6 +27,7 @@ from pipelines.scoring import FILES as MODEL_FILES
 from pipelines.scoring import PACKAGED_MODELS
 from pipelines.shards_checks import check_scores
 from pipelines.spec import InputSpec, JobSpec
+from pipelines.spec_paths import with_answers_below
 from pipelines.spec_text import with_signing
 from pipelines.synthesis import check_synthesis
 
@@ -103,6 +104,7 @@ def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None, digests: bo
         InputError: an input matches no file, or one cannot be read.
         ArtifactError: the tokenizer, a model or a list is missing or has another digest.
     """
+    spec = with_answers_below(spec, root=root)
     check_spec_gates(spec)
     check_policy(spec)
     check_synthesis(spec)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import signal
 import sqlite3
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from curation.errors import SpecError
 from curation.synthesis.recipes.written import ModelWriter
 from pipelines.completing.completer import Paused
 from pipelines.job import run_job
@@ -17,8 +19,10 @@ from pipelines.planning import forecast
 from pipelines.progress import silent
 from pipelines.report.bias import bias_of
 from pipelines.resuming import resume_run
+from pipelines.run_plan import plan_run
 from pipelines.rundir import open_run
 from pipelines.spec_file import load_spec
+from pipelines.spec_paths import moved, paths_in
 from pipelines.whatif import Question, what_if
 from tests.job_process import started
 from tests.model_server import rewritten, serving
@@ -109,6 +113,19 @@ def told(tmp_path_factory):
         assert {one["Authorization"] for one in server.headers} == {f"Bearer {KEY}"}
     told = Told(folder=folder, why=str(paused.value), was_finished=was_finished, answered_before=answered, seen=seen)
     return told
+
+
+def test_the_file_of_answers_starts_from_the_folder_of_the_spec_as_every_path_does(tmp_path):
+    spec = load_spec(project(tmp_path, "http://127.0.0.1:9/v1"), settings=["completions.answers=kept/answers.sqlite"])
+    planned = plan_run(spec, root=tmp_path).spec
+    assert planned.completions.answers == str(tmp_path / "kept" / "answers.sqlite")
+    assert paths_in(spec)[-1] == "kept/answers.sqlite"
+    elsewhere = moved(spec, root=tmp_path, folder=tmp_path / "kept")
+    assert elsewhere.completions.answers == "answers.sqlite"
+    remote = load_spec(tmp_path / "job.yaml", settings=["completions.answers=s3://bucket/answers.sqlite"])
+    said = "completions.answers: expected a path on this machine, found 's3://bucket/answers.sqlite'"
+    with pytest.raises(SpecError, match=f"^{re.escape(said)}$"):
+        plan_run(remote, root=tmp_path)
 
 
 def test_a_dead_endpoint_pauses_the_run_says_so_and_resume_ends_it(told):

@@ -5,7 +5,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from pipelines.spec import ParagraphLanguagesSpec
+from pipelines.spec_signals import ParagraphLanguagesSpec
 
 PAGE = Path(__file__).with_suffix(".md")
 COUNTED = Path(__file__).parent / "benchmarks" / "results" / "languages.json"

@@ -18,7 +18,8 @@ from curation.quality.urls import UrlRules
 from curation.step import Step
 from curation.verified_children import verification_steps
 from pipelines.inputs.locations import is_url, local_path
-from pipelines.spec import JobSpec, UrlListsSpec
+from pipelines.spec import JobSpec
+from pipelines.spec_signals import UrlListsSpec
 
 LISTS = ("domains", "hosts", "pages", "strict_words", "hard_words", "soft_words")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from phonenumbers import SUPPORTED_REGIONS
 
-from pipelines.spec import PrivacySpec
+from pipelines.spec_signals import PrivacySpec
 
 
 def privacy_findings(privacy: PrivacySpec | None) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,8 @@ from curation.quality.perplexity import ModelOfLanguage, Perplexity
 from curation.quality.scores import PACKAGED_CALIBRATION_SHA256, PACKAGED_SHA256, PREFIX, ClassifierScore
 from curation.step import Step
 from pipelines.configured import LocalFile
-from pipelines.spec import ClassifierSpec, EmbeddingSpec, JobSpec, PerplexitySpec
+from pipelines.spec import JobSpec
+from pipelines.spec_signals import ClassifierSpec, EmbeddingSpec, PerplexitySpec
 
 PACKAGED_MODELS = [PACKAGED_SHA256, PACKAGED_CALIBRATION_SHA256]
 QUALITY = "quality"

@@ -123,86 +123,56 @@ def gold(*, run: str, answers: Path | None, draw: int | None, seed: int, as_json
 def _blocks(found: "Learned") -> list[str]:
     trust = found.trust
     corrected = "taken out below" if trust.is_corrected_for else "not taken out: that needs gold of both kinds"
+    unjudged, disputed = ", ".join(found.unjudged), f"{len(found.disputes):,}"
     return [
-        table(
-            [
-                ("questions", "all", "answered", "open"),
-                *(
-                    (item.route, *(f"{n:,}" for n in (item.num_questions, item.num_answered, item.num_open)))
-                    for item in found.queue
-                ),
-            ]
-        ),
-        table(
-            [
-                ("agreement", "questions", "equal", "Krippendorff's alpha"),
-                *(
-                    (
-                        item.name,
-                        f"{item.found.num_units:,}",
-                        _percent(item.found.equal_fraction),
-                        _number(item.found.alpha),
-                    )
-                    for item in found.agreement
-                ),
-                *(
-                    (
-                        f"{item.one} and {item.other}",
-                        f"{item.found.num_units:,}",
-                        _percent(item.found.equal_fraction),
-                        _number(item.found.alpha),
-                    )
-                    for item in found.pairs
-                ),
-            ]
-        )
-        if found.agreement
-        else "",
+        _queue(found),
+        _agreement(found) if found.agreement else "",
         f"{trust.num_gold:,} gold documents, {trust.num_answers:,} answers to them; reviewers' errors are {corrected}",
-        table(
-            [
-                ("reviewer", "gold", "right", "drops what is to go", "drops what is to stay"),
-                *(
-                    (
-                        item.reviewer,
-                        f"{item.num_gold:,}",
-                        _share(item.accuracy),
-                        _share(item.detection),
-                        _share(item.false_alarm),
-                    )
-                    for item in found.reviewers
-                ),
-            ]
-        )
-        if found.reviewers
-        else "",
-        table(
-            [
-                ("rule", "failed", "judged", "precision", "recall", "fails only it", "judged", "precision"),
-                *(
-                    (
-                        rule.rule,
-                        f"{rule.alone.num_documents:,}",
-                        f"{rule.alone.num_judged:,}",
-                        _share(rule.alone.precision),
-                        _share(rule.alone.recall),
-                        f"{rule.among_others.num_documents:,}",
-                        f"{rule.among_others.num_judged:,}",
-                        _share(rule.among_others.precision),
-                    )
-                    for rule in found.rules
-                ),
-                ("all rules", "", f"{found.num_audited:,}", _share(found.precision), _share(found.recall), "", "", ""),
-            ]
-        )
-        if found.rules
-        else "no random document was judged yet: nothing is known about the rules",
-        f"nothing judged yet of: {', '.join(found.unjudged)}" if found.unjudged else "",
-        f"{len(found.disputes):,} documents on which reviewers disagree: gristmill review adjudicate"
-        if found.disputes
-        else "",
+        _reviewers(found) if found.reviewers else "",
+        _rules(found) if found.rules else "no random document was judged yet: nothing is known about the rules",
+        f"nothing judged yet of: {unjudged}" if unjudged else "",
+        f"{disputed} documents on which reviewers disagree: gristmill review adjudicate" if found.disputes else "",
         *_proposed(found),
     ]
+
+
+def _queue(found: "Learned") -> str:
+    rows = [(of.route, *(f"{n:,}" for n in (of.num_questions, of.num_answered, of.num_open))) for of in found.queue]
+    return table([("questions", "all", "answered", "open"), *rows])
+
+
+def _agreement(found: "Learned") -> str:
+    measured = [(item.name, item.found) for item in found.agreement]
+    measured += [(f"{item.one} and {item.other}", item.found) for item in found.pairs]
+    rows = [(name, f"{of.num_units:,}", _percent(of.equal_fraction), _number(of.alpha)) for name, of in measured]
+    return table([("agreement", "questions", "equal", "Krippendorff's alpha"), *rows])
+
+
+def _reviewers(found: "Learned") -> str:
+    rows = [
+        (of.reviewer, f"{of.num_gold:,}", _share(of.accuracy), _share(of.detection), _share(of.false_alarm))
+        for of in found.reviewers
+    ]
+    return table([("reviewer", "gold", "right", "drops what is to go", "drops what is to stay"), *rows])
+
+
+def _rules(found: "Learned") -> str:
+    rows = [
+        (
+            rule.rule,
+            f"{rule.alone.num_documents:,}",
+            f"{rule.alone.num_judged:,}",
+            _share(rule.alone.precision),
+            _share(rule.alone.recall),
+            f"{rule.among_others.num_documents:,}",
+            f"{rule.among_others.num_judged:,}",
+            _share(rule.among_others.precision),
+        )
+        for rule in found.rules
+    ]
+    of_all = ("all rules", "", f"{found.num_audited:,}", _share(found.precision), _share(found.recall), "", "", "")
+    header = ("rule", "failed", "judged", "precision", "recall", "fails only it", "judged", "precision")
+    return table([header, *rows, of_all])
 
 
 def _proposed(found: "Learned") -> list[str]:

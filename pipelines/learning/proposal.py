@@ -34,9 +34,10 @@ from pipelines.progress import silent
 from pipelines.rule_settings import changed_spec
 from pipelines.rundir import Run
 from pipelines.scoring import QUALITY
-from pipelines.spec import ClassifierSpec, JobSpec
+from pipelines.spec import JobSpec
 from pipelines.spec_file import dump_spec
 from pipelines.spec_paths import moved
+from pipelines.spec_signals import ClassifierSpec
 from pipelines.starts import last_start
 from pipelines.whatif import Question, what_if
 

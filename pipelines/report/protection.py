@@ -13,7 +13,7 @@ from curation.privacy.personal_data import placeholders
 from curation.schema import EDIT
 from pipelines.questions import spec_of
 from pipelines.rundir import Run
-from pipelines.spec import PrivacySpec
+from pipelines.spec_signals import PrivacySpec
 
 MOST_ITEMS = 20
 

@@ -32,8 +32,9 @@ shards: {tokenizer: tokenizer.json, sequence_length: 64}
 runner: {mode: in_memory}
 """
 READY_SECONDS = 120.0
-RUN_SECONDS = 8.0
-"""About what a run of SPEC takes."""
+STAGES = ("start", "measure", "judge", "link", "decide", "tokenize", "emit")
+STAGE_SECONDS = 0.5
+"""A kill comes at most so long after a run was seen in a stage."""
 
 
 @dataclass(slots=True)
@@ -151,8 +152,9 @@ class Kill:
 def at_random_moments(service: RealService, *, kills: int, seed: int) -> tuple[list[Kill], list[str]]:
     """Kills the service or a run while runs work, so often, and starts the service again.
 
-    A moment is drawn within the time that a run takes from when one is seen to work; where none works any more then,
-    or it ended while the kill was on its way, that one does not count and another moment is drawn.
+    A stage is drawn, and a moment soon after some run is seen in it: the start takes most of so small a run, and most
+    moments of its time would fall into it. Where the run has ended by then, or ends while the kill is on its way, that
+    one does not count and another is drawn.
 
     Returns:
         The kills, and the jobs, of which enough were submitted that some always waited.
@@ -161,25 +163,32 @@ def at_random_moments(service: RealService, *, kills: int, seed: int) -> tuple[l
     jobs: list[str] = []
     done: list[Kill] = []
     while len(done) < kills:
-        unfinished = {str(job["id"]) for state in ("queued", "running") for job in service.jobs_in(state)}
-        jobs += [str(service.ask("/api/jobs", {"spec": SPEC, "cores": 1})["id"]) for _ in range(3 - len(unfinished))]
-        _wait_for_work(service, jobs)
-        time.sleep(draw.uniform(0.0, RUN_SECONDS))
-        met = working(service, jobs)
-        if not met:
+        job = _found_in(service, jobs, draw.choice(STAGES))
+        time.sleep(draw.uniform(0.0, STAGE_SECONDS))
+        stage = working(service, [job]).get(job)
+        if stage is None:
             continue
-        job, stage = draw.choice(sorted(met.items()))
         if draw.random() < 0.5:
             service.kill()
-            done += [Kill(of="service", stage=stage)] if job in working(service, jobs) else []
+            done += [Kill(of="service", stage=stage)] if job in working(service, [job]) else []
             service.start()
         elif service.kill_run(job):
             done.append(Kill(of="run", stage=stage))
     return done, jobs
 
 
-def _wait_for_work(service: RealService, jobs: list[str]) -> None:
-    until(lambda: bool(working(service, jobs)), seconds=READY_SECONDS)
+def _found_in(service: RealService, jobs: list[str], stage: str) -> str:
+    """Waits until a run is seen in a stage and returns its job; submits jobs so that some always wait."""
+    end = time.monotonic() + READY_SECONDS
+    while True:
+        active = [str(job["id"]) for state in ("queued", "running") for job in service.jobs_in(state)]
+        jobs += [str(service.ask("/api/jobs", {"spec": SPEC, "cores": 1})["id"]) for _ in range(3 - len(active))]
+        for _ in range(50):
+            found = [job for job, at in working(service, active).items() if at == stage]
+            if found:
+                return found[0]
+            time.sleep(0.01)
+        assert time.monotonic() < end, f"{stage}: waited in vain"
 
 
 def working(service: RealService, jobs: list[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,10 +19,13 @@ from pipelines.deciding_again import decide_again
 from pipelines.job import run_job
 from pipelines.progress import silent
 from pipelines.questions import why_document
+from pipelines.resuming import resume_run
 from pipelines.rundir import Run, open_run
 from pipelines.spec_file import load_spec, parse_spec
 from pipelines.store import Store
 from pipelines.token_law import check_tokens
+from pipelines.verify import verify_run
+from tests.reviewed_runs import answer, questions, write_answers
 from tests.synthetic_runs import SPEC, SYNTHESIS, run_valleys, write_valleys
 
 pytestmark = pytest.mark.slow
@@ -121,6 +125,29 @@ def test_children_of_a_document_that_other_thresholds_drop_are_dropped_with_it(r
     )
     reason = ("synthesis/parent_not_kept", "what it was made of is not kept")
     assert set(lost) == {("dropped", *reason, "dropped", "mined")}
+
+
+def test_children_of_a_document_that_people_drop_go_with_it_in_the_next_round(path: Path, tmp_path: Path):
+    shutil.copytree(path.parent, tmp_path / "job")
+    copy = tmp_path / "job" / "run"
+    asked = {row["doc_id"]: row for row in questions(copy)}
+    made = "SELECT DISTINCT parent_id FROM documents WHERE generator IS NOT NULL ORDER BY 1"
+    parent = next(found for (found,) in rows(open_run(copy), made) if found in asked)
+    write_answers(copy, [answer(asked[parent], "drop")])
+    after = open_run(resume_run(str(copy), progress=silent()).run.uri)
+
+    ends = rows(
+        after,
+        "SELECT c.parent_id, d.state, d.decided_by FROM decisions d JOIN measured c USING (doc_id) "
+        "WHERE c.generator IS NOT NULL",
+    )
+    assert {end[1:] for end in ends if end[0] == parent} == {("dropped", "synthesis/parent_not_kept")}
+    before = rows(open_run(copy), "SELECT count(*) FROM documents WHERE generator IS NOT NULL")[0][0]
+    gone = sum(end[0] == parent for end in ends)
+    assert sum(end[1] == "kept" for end in ends) >= before - gone, "children of others stay"
+    totals = exported(after)["totals"]
+    assert totals["synthetic"] <= 0.15 * (totals["tokens"] - totals["overlaps"]), "the bound holds in the new export"
+    assert verify_run(after.store.uri) == []
 
 
 def test_the_report_counts_by_template_and_why_names_parent_and_template(run: Run):

@@ -30,7 +30,7 @@ from tests.synthetic_texts import documents
 
 pytestmark = pytest.mark.slow
 KEY = "sk-of-nobody-4711"
-SUBJECTS = ("harbour", "orchard", "railway", "library")
+SUBJECTS = ("harbour", "orchard", "railway", "library", "bridge")
 PARAGRAPH = (
     "The old {0} of Ashford was opened in 1874 by the engineer Maria Lindqvist, who had planned it for eleven years. "
     "It cost the town 48,000 pounds, and the council did not expect to see that money again. In the spring of 1902 a "
@@ -74,8 +74,10 @@ def contents(run):
 
 
 def answer_with_faults(passage):
-    """The text again with words left out; for one document with other years, for one a refusal."""
+    """The text again with words left out; for one document with other years, for one a refusal, for one as it is."""
     text = rewritten(passage)
+    if "bridge" in passage:
+        return passage
     if "railway" in passage:
         return "I'm sorry, but I can't help with that request."
     return text.replace("1874", "1931").replace("1902", "1977") if "library" in passage else text
@@ -171,6 +173,16 @@ def test_children_are_held_against_their_parents_and_say_what_made_them(told):
     assert simple["railway"] == ("dropped", "verification/length_ratio")
 
 
+def test_a_text_that_a_model_copies_is_no_duplicate_of_its_parent_which_stays(told):
+    copied = open_run(told.folder / "run").sql(
+        "SELECT p.state, d.state, d.decided_by FROM measured c JOIN decisions d USING (doc_id) "
+        "JOIN measured m ON m.doc_id = c.parent_id JOIN decisions p ON p.doc_id = m.doc_id WHERE c.text = m.text"
+    )
+    assert copied.fetchall() == [("kept", "dropped", "verification/copied_fraction")] * 2
+    linked = "SELECT count(*) FROM links JOIN measured m ON m.doc_id = links.doc_id WHERE m.parent_id = earlier_id"
+    assert open_run(told.folder / "run").sql(linked).fetchall() == [(0,)]
+
+
 def test_whatif_answers_for_the_gate_of_what_a_model_writes(told):
     question = Question(settings=("verification.invented_numbers.max=9",))
     found = what_if(open_run(told.folder / "run"), question, progress=silent())
@@ -224,14 +236,14 @@ def test_a_forecast_asks_nothing_and_says_how_many_requests_tokens_and_how_much_
     spec = load_spec(project(tmp_path, "http://127.0.0.1:9/v1"), settings=settings)
     found = forecast(spec, root=tmp_path, sample_bytes=1 << 20).model
     assert found is not None
-    assert found.requests == (8, 8), "as many as the run above sent"
+    assert found.requests == (10, 10), "as many as the run above sent"
     assert found.requests[1] == len(told.seen[-1])
-    assert found.answer_tokens == (8 * 1024,) * 2
+    assert found.answer_tokens == (10 * 1024,) * 2
     asked = ModelWriter(keys=spec.synthesis.model, seed=spec.seed).requests_of(
         documents([PARAGRAPH.format(subject) for subject in SUBJECTS])
     )
     letters = sum(len(one.system) + len(one.user) for one in asked)
     assert found.prompt_tokens == (round(letters / 4),) * 2
-    assert found.cost[1] == pytest.approx((found.prompt_tokens[1] * 2 + 8192 * 10) / 1e6)
-    assert found.pauses, "0.05 is less than 0.08"
+    assert found.cost[1] == pytest.approx((found.prompt_tokens[1] * 2 + 10_240 * 10) / 1e6)
+    assert found.pauses, "0.05 is less than 0.10"
     assert not (tmp_path / "answers.sqlite").exists(), "nothing was asked"

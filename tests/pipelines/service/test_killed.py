@@ -21,6 +21,10 @@ def test_a_killed_run_and_a_killed_service_lose_nothing_and_repeat_nothing(tmp_p
         first, waiting = (str(service.ask("/api/jobs", {"spec": SPEC})["id"]) for _ in range(2))
         run = Path(str(service.ask(f"/api/jobs/{first}")["run"]))
         until((run / "accounts").is_dir, seconds=120)
+        (pid, *_) = processes.members(service.job_folder(first))
+        assert Path(f"/proc/{pid}/oom_score_adj").read_text() == "500\n", (
+            "where memory ends, runs go before the service"
+        )
         assert service.kill_run(first)
         until(lambda: attempt(service, first) == 2, seconds=120)
         service.kill()

@@ -1,8 +1,10 @@
 """Who may ask what, and what a page of another site cannot do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from curation.errors import SpecError
@@ -69,9 +71,11 @@ def test_the_audit_log_names_who_changed_what(service: Service, client: TestClie
     ]
 
 
-def test_wrong_log_ins_are_counted_by_the_hour_without_what_was_tried(service: Service, client: TestClient):
+def test_wrong_log_ins_are_counted_by_the_hour_without_what_was_tried(
+    service: Service, client: TestClient, app: FastAPI
+):
     now = [7_200.0]
-    object.__setattr__(service.audit, "clock", lambda: now[0])
+    app.state.service = replace(service, audit=replace(service.audit, clock=lambda: now[0]))
     for guess in range(5):
         assert client.post("/api/session", json={"token": f"gm_{guess}"}).status_code == 401
         now[0] += 600

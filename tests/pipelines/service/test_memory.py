@@ -1,5 +1,6 @@
 """What jobs take of the machine's memory, and which one is ended."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.pipelines.service.services import WAITS, service_in
 from tests.pipelines.service.test_dispatcher import buried, let_go, started, state, submitted
 
 MIB = 1 << 20
-TAKES = "taken = bytes(120 << 20)\ntaken = bytes(b'x') * (120 << 20)\n" + WAITS
+TAKES = "taken = bytes(b'x') * (120 << 20)\n" + WAITS
 """A process that waits, with 120 MiB that cannot be dropped."""
 
 
@@ -23,9 +24,9 @@ def look(service: Service, clock: list[float]) -> None:
 
 
 def timed(service: Service) -> list[float]:
-    """Lets a service's clock stand still, a moment after it began, until a test moves it."""
+    """Lets the clock of a service's queue stand still until a test moves it."""
     clock = [1_800_000_000.0]
-    object.__setattr__(service.jobs, "clock", lambda: clock[0])
+    service.dispatcher.jobs = replace(service.jobs, clock=lambda: clock[0])
     return clock
 
 

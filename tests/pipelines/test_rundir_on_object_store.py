@@ -59,6 +59,7 @@ def test_a_run_in_a_bucket_answers_as_a_local_one_does(bucket: pafs.S3FileSystem
     assert Store("s3://bucket/out").read("text.parquet") == (tmp_path / "text.parquet").read_bytes()
 
 
+@pytest.mark.soak
 def test_a_run_in_a_bucket_makes_documents_whose_share_of_a_mixture_is_capped(
     bucket: pafs.S3FileSystem, tmp_path: Path
 ):

@@ -30,7 +30,8 @@ from curation.step import Plan, Step
 from curation.text.c4 import C4Lines
 from curation.text.dclm import LineFeedRuns, UrlsInText
 from curation.text.edits import ControlCharacters, Nfc
-from curation.text.extract import Extract
+from curation.text.extract import Extract, Extractor
+from curation.text.page import Comments
 from curation.text.refinedweb import RefinedWebLines
 
 Named = TypeVar("Named")
@@ -94,9 +95,11 @@ class NearSettings(Protocol):
         ...
 
 
-def extract_step(mode: Literal["main", "all", "none"]) -> Extract:
+def extract_step(
+    mode: Literal["main", "all", "none"], *, extractor: Extractor = "resiliparse", comments: Comments = "drop"
+) -> Extract:
     """Returns the step that makes text of raw content."""
-    return Extract(mode=mode)
+    return Extract(mode=mode, extractor=extractor, comments=comments)
 
 
 def measure_plan(

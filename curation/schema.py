@@ -98,6 +98,19 @@ READ = pa.schema([*PROVENANCE, pa.field("raw", pa.binary()), pa.field("text", pa
 
 DOCUMENT = pa.schema([*PROVENANCE, pa.field("text", pa.string(), nullable=False), pa.field("edits", pa.list_(EDIT))])
 
+PAGE_FIELDS = (
+    pa.field("page_title", pa.string()),
+    pa.field("page_author", pa.string()),
+    pa.field("page_date", pa.string()),  # of publication, YYYY-MM-DD
+    pa.field("canonical_url", pa.string()),  # that the page names as its own address
+    pa.field("structured_data", pa.string()),  # JSON-LD, Open Graph and the like, one JSON object, keys sorted
+    pa.field("signal.page_text_fraction", pa.float64()),  # bytes of text per byte of page
+    pa.field("signal.page_link_density", pa.float64()),  # share of the text that stands in links
+    pa.field("signal.page_removed_fraction", pa.float64()),  # share of the visible text that was not taken
+    pa.field("signal.page_confidence", pa.float64()),  # of the choice of the main content; null: nothing says it
+)
+"""What `extractor: gristmill` says beside the text; null for documents that it did not make."""
+
 ACCOUNT = pa.schema(
     [
         pa.field("source", pa.string(), nullable=False),

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from curation.dedup.linking import shingle_sets
 from curation.plan import extract_step, measure_plan
-from curation.schema import ACCOUNT, DEAD_LETTER, DOCUMENT, EXACT_KEY_FIELDS, SIGNATURE_FIELDS, SIGNATURES
+from curation.schema import ACCOUNT, DEAD_LETTER, DOCUMENT, EXACT_KEY_FIELDS, PAGE_FIELDS, SIGNATURE_FIELDS, SIGNATURES
 from curation.step import Plan
 from curation.synthesis.children import PARENT_TEXT
 from pipelines.artifacts import Artifact, local_files
@@ -60,8 +60,10 @@ def plan_of(spec: JobSpec, files: Mapping[str, LocalFile] | None = None) -> Plan
 
 
 def given_schema(spec: JobSpec) -> pa.Schema:
-    """Returns the schema of what the plan measures: documents, and their parents' text where some are synthetic."""
-    return DOCUMENT if spec.synthesis is None else DOCUMENT.append(PARENT_TEXT)
+    """Returns the schema of what the plan measures: documents, and what is known beside of pages and of children."""
+    has_pages = any(given.extractor == "gristmill" for given in spec.inputs.values())
+    parents = () if spec.synthesis is None else (PARENT_TEXT,)
+    return pa.schema([*DOCUMENT, *(PAGE_FIELDS if has_pages else ()), *parents])
 
 
 def measured_schema(spec: JobSpec) -> pa.Schema:
@@ -132,16 +134,19 @@ class _Signatures:
 def _measured(job: Job, documents: Iterator[pa.RecordBatch], signatures: _Signatures) -> Iterator[pa.RecordBatch]:
     plan = plan_of(job.spec, local_files(job.artifacts))
     schema = measured_schema(job.spec)
-    names = given_schema(job.spec).names
+    whole = given_schema(job.spec)
     for given in documents:
-        batch = plan(given if given.schema.names == names else _without_parents(given))
+        batch = plan(given if given.schema.names == whole.names else _filled(given, whole))
         signatures.add(batch)
         batch = batch.select(schema.names)
         yield batch if job.stores_text else _without_text(batch)
 
 
-def _without_parents(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return batch.append_column(PARENT_TEXT, pa.nulls(batch.num_rows, PARENT_TEXT.type))
+def _filled(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Returns the batch with the columns of `schema`, null where it has none."""
+    known = set(batch.schema.names)
+    columns = [batch[item.name] if item.name in known else pa.nulls(batch.num_rows, item.type) for item in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _without_text(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -154,7 +159,7 @@ def documents_of(
 ) -> Iterator[pa.RecordBatch]:
     """Yields batches of DOCUMENT: read, sampled and extracted; the rest goes to `accounts`."""
     given = spec.inputs[unit.source]
-    extract = extract_step(given.extract)
+    extract = extract_step(given.extract, extractor=given.extractor, comments=given.comments)
     sample = _Sample(limit=unit.limit)
     for raw in read(unit, given, spec.limits, accounts):
         chosen = sample.take(raw, accounts)
@@ -194,11 +199,12 @@ def _extracted(batch: pa.RecordBatch, given: InputSpec, accounts: Accounts) -> I
         else:
             reason, _, detail = row["extract_error"].partition(": ")
             accounts.dead_letter(*where, reason, detail)
-    good = (batch.filter(pc.invert(bad)) if bad.true_count else batch).select(DOCUMENT.names)
+    schema = pa.schema([*DOCUMENT, *(PAGE_FIELDS if given.extractor == "gristmill" else ())])
+    good = (batch.filter(pc.invert(bad)) if bad.true_count else batch).select(schema.names)
     for path, rows in _by_path(good):
         accounts.documents(path, rows["offset"].to_numpy(), rows["length_bytes"].to_numpy())
     if good.num_rows:
-        yield pa.RecordBatch.from_arrays(good.columns, schema=DOCUMENT)
+        yield pa.RecordBatch.from_arrays(good.columns, schema=schema)
 
 
 def _by_path(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -96,6 +96,10 @@ class InputSpec:
     columns: Columns = key(Columns(), "column names of JSONL and Parquet")
     extra: bool = key(True, "JSONL and Parquet: keep other columns, as JSON in `extra`")
     extract: Literal["main", "all", "none"] = key("main", "HTML: main content, all text, or as it is")
+    extractor: Literal["resiliparse", "gristmill"] = key(
+        "resiliparse", "HTML: what makes text of it; gristmill: Markdown, with columns about the page"
+    )
+    comments: Literal["drop", "keep"] = key("drop", "gristmill: readers' comments below the main content")
     domain: str | None = key(None, "kind of content, for `when:` and the report: web, code, law ...")
     license: str | None = key(None, "licence of every document that names none itself")
     gates: tuple[str, ...] = key((), "gates of this input, in this order")

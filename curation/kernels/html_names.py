@@ -32,7 +32,7 @@ NAMES_OF = {
     "cell": "td th",
     "other": "abbr acronym audio bdi bdo canvas cite data datalist del dfn ins kbd label legend map mark meter "
     "noscript optgroup option output picture portal progress q rb rp rt rtc ruby samp slot span sub sup "
-    "svg time tr var video math path g",
+    "svg time tr var video math path g annotation",
 }
 """Kinds of element, each by its names; an element may be of several. Section 13.2.4.2 names `special` and `scope`."""
 KINDS = tuple(NAMES_OF)

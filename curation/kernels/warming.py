@@ -28,6 +28,8 @@ from curation.kernels.folding import folded_words
 from curation.kernels.gopher import quality_counts
 from curation.kernels.grams import bitmap_of, candidates, grams_of
 from curation.kernels.html_blocks import html_blocks
+from curation.kernels.html_main import block_sizes, chosen_tokens, comment_tokens
+from curation.kernels.html_text import html_text
 from curation.kernels.html_tokens import html_tokens
 from curation.kernels.jaccard import agreement_pairs, jaccard_pairs
 from curation.kernels.line_statistics import line_counts
@@ -59,7 +61,11 @@ def warm() -> None:
     best_fit(np.ones(2, dtype=np.int64), np.ones(1, dtype=np.int64), capacity=1)
     page = np.frombuffer(b"<p class='a'>text<br></p>", dtype=np.uint8)
     page_work(page)
-    html_blocks(html_tokens(page))
+    tokens = html_tokens(page)
+    blocks = html_blocks(tokens)
+    block_sizes(tokens, blocks)
+    comment_tokens(page, tokens)
+    html_text(page, tokens, chosen_tokens(tokens, blocks, np.ones(blocks.first_B.size, np.bool_)))
 
 
 def kernels() -> dict[str, Dispatcher]:

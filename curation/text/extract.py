@@ -1,14 +1,14 @@
-"""Raw content to text: HTML by resiliparse, plain text by its charset.
+"""Raw content to text: HTML by resiliparse or by our own blocks, plain text by its charset.
 
 Resiliparse (Bevendorff et al. 2018, "Elastic ChatNoir") is the fastest extractor with usable main-content
 rules: 2.4 ms per page where trafilatura takes 35, F1 0.926 against 0.959 on the AEB pages.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +19,14 @@ from resiliparse.parse.html import HTMLParserException, HTMLTree
 
 from curation.errors import BadRecord, SchemaError
 from curation.kernels.markup import page_work
-from curation.schema import DOCUMENT, EDIT
+from curation.schema import DOCUMENT, EDIT, PAGE_FIELDS
 from curation.setting import key
 from curation.step import require
 from curation.text.charset import REPLACEMENT, decode
+from curation.text.main_blocks import WordsAndLinks
 from curation.text.media import HTML_TYPES, kind_of
+from curation.text.page import PAGE_VERSION, Comments, Page, read_page
+from curation.text.page_metadata import ROBOTS_NAMES
 from curation.text.words import text_buffers
 
 EXTRACT_ERROR = pa.field("extract_error", pa.string())
@@ -36,8 +39,10 @@ MAX_VISITS = 100_000_000
 _OUTPUT = pa.schema(
     [pa.field("text", pa.string()) if field.name == "text" else field for field in DOCUMENT] + [EXTRACT_ERROR]
 )
+_OUTPUT_OF_PAGES = pa.schema([*_OUTPUT, *PAGE_FIELDS])
 _ROBOTS_META = "meta[name]"
-_ROBOTS_NAMES = frozenset({"robots", "googlebot", "tdm-reservation", "tdm-policy"})
+_CHOOSER = WordsAndLinks()
+Extractor = Literal["resiliparse", "gristmill"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +56,7 @@ class Extracted:
     language: str | None = None
     opt_out: list[str] | None = None
     replaced: bool = False
+    page: Page | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +70,10 @@ class Extract:
 
     `text` is nullable here. Where it is null, `extract_error` says why (`reason` or `reason: detail`: the row is a
     dead letter for the caller), or is null too: there was nothing to read (no text, or white space alone).
-    Reasons: `binary`, `html_too_complex` (see `MAX_NODES`), `html_failed`.
+    Reasons: `binary`, `html_failed`, `html_too_complex` (resiliparse: see `MAX_NODES`), `html_too_long` (gristmill: see
+    `page.MAX_PAGE_BYTES`).
+
+    `gristmill` writes Markdown (see `kernels.html_text`) and adds the columns of `schema.PAGE_FIELDS`.
 
     Bytes that the charset has no meaning for become U+FFFD. Each run of U+FFFD in the text of such a document is
     an edit `decode_replacement` with `removed_bytes` 0 and the run's byte range in the text (from the 100th on one
@@ -72,6 +81,8 @@ class Extract:
     """
 
     mode: Literal["main", "all", "none"] = key("main", "HTML: main content, all text, or as it is")
+    extractor: Extractor = key("resiliparse", "what makes text of HTML")
+    comments: Comments = key("drop", "gristmill: readers' comments below the main content")
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Returns `schema.DOCUMENT` with a nullable text, and `extract_error`.
@@ -85,12 +96,17 @@ class Extract:
                 require(schema, field.name, field.type)
         if self.mode not in ("main", "all", "none"):
             raise SchemaError(f"mode is main, all or none, found {self.mode!r}")
-        return _OUTPUT
+        if self.extractor not in get_args(Extractor):
+            raise SchemaError(f"extractor is {' or '.join(get_args(Extractor))}, found {self.extractor!r}")
+        return self._schema()
+
+    def _schema(self) -> pa.Schema:
+        return _OUTPUT_OF_PAGES if self.extractor == "gristmill" else _OUTPUT
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Returns one row per row, in order."""
         if batch["raw"].null_count == batch.num_rows and (self.mode == "none" or not _has_html(batch["content_type"])):
-            return _as_given(batch)
+            return _as_given(batch, self._schema())
         rows = [
             self._extract(*values)
             for values in zip(
@@ -106,15 +122,18 @@ class Extract:
             "edits": pa.array([_replacement_edits(row) for row in rows], pa.list_(EDIT)),
             "extract_error": pa.array([row.error for row in rows], pa.string()),
         }
-        columns = [replaced[name] if name in replaced else batch.column(name) for name in _OUTPUT.names]
-        return pa.RecordBatch.from_arrays(columns, schema=_OUTPUT)
+        schema = self._schema()
+        if schema is _OUTPUT_OF_PAGES:
+            replaced |= _page_columns(rows)
+        columns = [replaced[name] if name in replaced else batch.column(name) for name in schema.names]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def _extract(self, raw: bytes | None, text: str | None, content_type: str | None, charset: str | None) -> Extracted:
         try:
             if raw is not None:
                 row = self._extract_raw(raw, content_type, charset)
             elif text is not None and content_type in HTML_TYPES and self.mode != "none":
-                row = _extract_html(text, main=self.mode == "main")
+                row = self._extract_html(text)
                 row.charset = charset
             else:
                 row = Extracted(text=text, charset=charset)
@@ -130,18 +149,27 @@ class Extract:
             raise BadRecord("binary")
         decoded = decode(raw, declared=charset, is_html=kind == "html")
         if kind == "html" and self.mode != "none":
-            row = _extract_html(decoded.text, main=self.mode == "main")
+            row = self._extract_html(decoded.text)
         else:
             row = Extracted(text=decoded.text)
         row.charset, row.replaced = decoded.charset, decoded.replaced
         return row
+
+    def _extract_html(self, html: str) -> Extracted:
+        if self.extractor == "resiliparse":
+            return _extract_html(html, main=self.mode == "main")
+        chooser = _CHOOSER if self.mode == "main" else None
+        page = read_page(html, chooser=chooser, comments=self.comments)
+        name = f"gristmill/{PAGE_VERSION} {chooser.name if chooser else 'all'}"
+        about = page.metadata
+        return Extracted(text=page.text, extractor=name, opt_out=about.opt_out, language=about.language, page=page)
 
 
 def _has_html(content_type: pa.Array) -> bool:
     return bool(pc.any(pc.is_in(content_type, pa.array(sorted(HTML_TYPES)))).as_py())
 
 
-def _as_given(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _as_given(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Returns what `Extract` makes of rows that have their text, without a Python object for each."""
     text, size = batch["text"], batch.num_rows
     blank_N = _is_blank(text)
@@ -151,9 +179,22 @@ def _as_given(batch: pa.RecordBatch) -> pa.RecordBatch:
         "declared_language": pc.if_else(pc.equal(language, ""), None, language),
         "edits": pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.array([], EDIT)),
         "extract_error": pa.nulls(size, pa.string()),
+        **({item.name: pa.nulls(size, item.type) for item in PAGE_FIELDS} if schema is _OUTPUT_OF_PAGES else {}),
     }
-    columns = [replaced[name] if name in replaced else batch.column(name) for name in _OUTPUT.names]
-    return pa.RecordBatch.from_arrays(columns, schema=_OUTPUT)
+    columns = [replaced[name] if name in replaced else batch.column(name) for name in schema.names]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _page_columns(rows: list[Extracted]) -> dict[str, pa.Array]:
+    """Returns the columns of `PAGE_FIELDS`."""
+    values = [
+        (about.title, about.author, about.date, about.canonical_url, about.structured_data, *astuple(row.page.signals))
+        if row.page is not None and (about := row.page.metadata)
+        else (None,) * len(PAGE_FIELDS)
+        for row in rows
+    ]
+    columns = zip(*values, strict=True) if values else ((),) * len(PAGE_FIELDS)
+    return {item.name: pa.array(column, item.type) for item, column in zip(PAGE_FIELDS, columns, strict=True)}
 
 
 def _is_blank(text: pa.Array) -> NDArray[np.bool_]:
@@ -194,7 +235,7 @@ def _robots(tree: HTMLTree) -> list[str]:
     found: list[str] = []
     for node in tree.head.query_selector_all(_ROBOTS_META):
         name = (node.getattr("name") or "").strip().lower()
-        if name in _ROBOTS_NAMES:
+        if name in ROBOTS_NAMES:
             found.extend(
                 f"meta {name}: {token}"
                 for token in re.split(r"[\s,]+", (node.getattr("content") or "").lower())

@@ -20,7 +20,7 @@ from curation.text.page_metadata import PageMetadata, page_metadata
 
 Comments = Literal["drop", "keep"]
 MAX_PAGE_BYTES = 16 << 20
-"""Longest page, in UTF-8. The longest of 1,372 real pages: 2.5 MB."""
+"""Longest page, in UTF-8."""
 PAGE_VERSION = "1"
 """Changes with every change of what a page becomes."""
 MIN_COMMENT_WORDS = 5

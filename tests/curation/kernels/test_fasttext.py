@@ -1,12 +1,15 @@
 """Document vectors and scores of fastText against their definition, and the cache that may change nothing."""
 
+import re
 import threading
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from curation.kernels import fasttext_rows
 from curation.kernels.fasttext import Encoder, document_vectors, new_cache
 from curation.kernels.fasttext_dictionary import (
     MAX_PER_SLOT,
@@ -218,6 +221,16 @@ SCORES = st.lists(st.floats(-12, 12, width=32), min_size=1, max_size=9)
 def labels_of(scores, loss, counts):
     weights = np.array(scores, dtype=np.float32)[:, None]
     return Labels(weight_LD=weights, loss=loss, child_T2=label_tree(counts), sigmoid_S=sigmoid_table())
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="the JIT is off: there is no machine code")
+def test_products_of_rows_run_on_vectors_of_float32():
+    compiled = numba.njit(nogil=True)(fasttext_rows._products.py_func)  # one that came from the cache shows no code
+    weights, product_RL = np.ones(16, dtype=np.float32), np.empty((1, 1), dtype=np.float32)
+    compiled(weights.view(np.uint8), weights, np.uint64(16), product_RL)
+    assert product_RL[0, 0] == 16
+    code = "\n".join(compiled.inspect_asm().values())
+    assert re.search(r"mulps.*%[xyz]mm|fmul\tv\d+\.4s", code), "no product of vectors: lanes were taken one by one"
 
 
 @given(SCORES, st.sampled_from([1, 3, 4]), st.integers(1, 9), st.data())

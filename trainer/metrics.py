@@ -54,6 +54,11 @@ class StepLoss:
     balance: float
     dropped: float
 
+    @property
+    def mean(self) -> float:
+        """The loss of the step: nats per label."""
+        return float(self.loss_G.sum() / max(self.targets_G.sum(), 1))
+
 
 def losses_told(shards: Shards, rows: range, loss: StepLoss) -> dict[str, object]:
     """Returns the losses of a step as a line of the log has them: means in nats per label."""
@@ -68,7 +73,7 @@ def losses_told(shards: Shards, rows: range, loss: StepLoss) -> dict[str, object
         shards.sources[number]: float(loss.source_loss_S[number] / loss.source_targets_S[number]) for number in seen
     }
     return {
-        "loss": float(loss.loss_G.sum() / max(loss.targets_G.sum(), 1)),
+        "loss": loss.mean,
         "loss_by_stage": by_stage,
         "loss_by_source": by_source,
         "targets": int(loss.targets_G.sum()),

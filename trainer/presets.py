@@ -1,5 +1,6 @@
 """Presets: functions that return a frozen configuration for an export's vocabulary, length and rows."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -65,12 +66,9 @@ class Choices:
 
     def over(self, preset: ParallelConfig) -> ParallelConfig:
         """Returns `preset` with what was chosen."""
-        return ParallelConfig(
-            data=preset.data if self.data is None else self.data,
-            tensor=preset.tensor if self.tensor is None else self.tensor,
-            precision=preset.precision if self.precision is None else self.precision,
-            recompute=preset.recompute if self.recompute is None else self.recompute,
-            compile=preset.compile if self.compile is None else self.compile,
+        names = [field.name for field in dataclasses.fields(preset)]
+        return dataclasses.replace(
+            preset, **{name: getattr(self, name) for name in names if getattr(self, name) is not None}
         )
 
 

@@ -8,7 +8,7 @@ import dataclasses
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -125,12 +125,10 @@ class _Run:
         loss, stopped = None, False
         for step, now in enumerate(islice(self.data, self.num_steps - last), start=last):
             begun = time.monotonic()
-            for batch in now.batches:
-                self.first_use.check(range(batch.first_row, batch.first_row + len(batch.n_valid_R)))
-            loss, norm, rate, told, stopped = self._step(step, now, terminated)
-            last = step + 1
+            told, norm, stopped = self._step(step, now, terminated)
+            last, loss = step + 1, told.mean
             if log is not None:
-                self._log(log, step, now, told, norm=norm, rate=rate, seconds=time.monotonic() - begun)
+                self._log(log, step, now, told, norm=norm, seconds=time.monotonic() - begun)
             if stopped or last % self.config.checkpoint_steps == 0:
                 self.checkpoints.save(last, self._state(), self.data.state_dict())
             if stopped:
@@ -170,11 +168,16 @@ class _Run:
         model = self.spread.model
         return {"model": model_state(model), "optimizer": optimizer_state(model, self.optimizer)}
 
-    def _step(self, step: int, now: Step, terminated: threading.Event) -> tuple[float, float, float, StepLoss, bool]:
-        """Updates the weights once; returns loss, gradient norm, learning rate, what to log, and whether to stop."""
-        rate = self.config.schedule.rate(step) * self.shards.manifest.stage_at(now.rows.start).lr_factor
+    def _rate(self, step: int, now: Step) -> float:
+        """Returns the learning rate of a step: the schedule's, times the factor of the stage."""
+        return self.config.schedule.rate(step) * self.shards.manifest.stage_at(now.rows.start).lr_factor
+
+    def _step(self, step: int, now: Step, terminated: threading.Event) -> tuple[StepLoss, float, bool]:
+        """Updates the weights once; returns the losses, the norm of the gradient, and whether to stop."""
+        for batch in now.batches:
+            self.first_use.check(range(batch.first_row, batch.first_row + len(batch.n_valid_R)))
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = self._rate(step, now)
         self.optimizer.zero_grad(set_to_none=True)
         tally = _Tally(len(now.rows), len(self.shards.sources), self.spread.device)
         batches = list(self._micro_batches(now))
@@ -185,7 +188,7 @@ class _Run:
         norm = clip_gradients(self.spread.model, self.config.max_gradient_norm)
         self.optimizer.step()
         told, stopped = tally.over_ranks(self.spread, is_stopping=terminated.is_set())
-        return float(told.loss_G.sum() / max(now.num_targets, 1)), norm, rate, told, stopped
+        return told, norm, stopped
 
     def _micro_batches(self, now: Step) -> Iterator[Batch]:
         """Yields this rank's batches, and as many without labels as other ranks have more: all must take part."""
@@ -211,18 +214,17 @@ class _Run:
         balance = self.config.model.balance_weight * routed[0] if self.config.model.num_experts else 0.0
         return (losses.sum() + balance) / max(now.num_targets, 1)
 
-    def _log(self, log: Log, step: int, now: Step, told: StepLoss, *, norm: float, rate: float, seconds: float) -> None:
-        line = {"step": step, "epoch": now.epoch, "row_start": now.rows.start, "row_end": now.rows.stop}
-        losses = losses_told(self.shards, now.rows, told)
-        speed = now.num_targets / seconds
-        fast = {"learning_rate": rate, "gradient_norm": norm, "tokens_per_second": speed, "mfu": self._mfu(speed)}
-        routed = {"balance": told.balance, "dropped": told.dropped} if self.config.model.num_experts else {}
-        loss = losses["loss"]
-        assert isinstance(loss, float), "a mean"
+    def _log(self, log: Log, step: int, now: Step, told: StepLoss, *, norm: float, seconds: float) -> None:
+        loss, speed = told.mean, now.num_targets / seconds
         if is_spike(loss, log.losses):
             documents = documents_behind(self.shards, now.rows, told)
             log.write_spike({"step": step, "loss": loss, "rows": documents})
             self.tell(f"step {step}: the loss jumped to {loss:.3f}; {log.spikes} names the documents")
+        line = {"step": step, "epoch": now.epoch, "row_start": now.rows.start, "row_end": now.rows.stop}
+        losses = losses_told(self.shards, now.rows, told)
+        rate, mfu = self._rate(step, now), self._mfu(speed)
+        fast = {"learning_rate": rate, "gradient_norm": norm, "tokens_per_second": speed, "mfu": mfu}
+        routed = {"balance": told.balance, "dropped": told.dropped} if self.config.model.num_experts else {}
         log.write({**line, **losses, **fast, **routed})
         if step % 10 == 0 or step == self.num_steps - 1:
             self.tell(f"step {step + 1} of {self.num_steps}: loss {loss:.4f}, {speed:,.0f} tokens/s")
@@ -312,9 +314,8 @@ def plain(config: TrainConfig) -> dict[str, object]:
     return value
 
 
-def decisive(config: dict[str, object] | object) -> dict[str, object]:
+def decisive(config: Mapping[str, object]) -> dict[str, object]:
     """Returns what may not change when a run goes on: all but how the work is spread, and how often it is saved."""
-    assert isinstance(config, dict), "a manifest's object"
     free = {"parallel", "micro_batch", "checkpoint_steps", "keep_checkpoints", "average_last"}
     return {key: value for key, value in config.items() if key not in free}
 

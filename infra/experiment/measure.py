@@ -55,7 +55,11 @@ Bits = dict[Cell, list[float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """How much of everything; `budget_fraction` is the five-gram models' share of the smallest pool's tokens."""
+    """How much of everything.
+
+    `budget_fraction` is the five-gram models' share of the smallest pool's tokens. `rows` of a transformer's step are
+    few, since a model learns by its steps, and a budget of tokens that a CPU can afford has not many.
+    """
 
     records: int
     pages: int
@@ -65,6 +69,7 @@ class Sizes:
     transformer_seeds: int
     budget_fraction: float
     labels: int
+    rows: int
     points: int
 
 
@@ -77,6 +82,7 @@ FULL = Sizes(
     transformer_seeds=3,
     budget_fraction=0.7,
     labels=250_000,
+    rows=2,
     points=4,
 )
 
@@ -95,6 +101,7 @@ class Corpus:
 def measure(dev: Path, work: Path, sizes: Sizes, *, finished_only: bool = False) -> Result:
     """Returns everything measured; takes what is finished from `work`."""
     work.mkdir(parents=True, exist_ok=True)
+    check_sizes(work / "sizes.json", sizes)
     sources = texts(dev, pages=sizes.pages, held_out_bytes=sizes.held_out_bytes)
     records = corrupted(sources, records=sizes.records, seed=0)
     files = {
@@ -128,6 +135,18 @@ def measure(dev: Path, work: Path, sizes: Sizes, *, finished_only: bool = False)
         "curves": cells.curves,
         "differences": differences(cells.bits, shared.unseen),
     }
+
+
+def check_sizes(path: Path, sizes: Sizes) -> None:
+    """Notes with which sizes the cells beside `path` are made.
+
+    Raises:
+        SystemExit: there are cells of other sizes.
+    """
+    content = json.dumps(dataclasses.asdict(sizes))
+    if path.exists() and path.read_text(encoding="utf-8") != content:
+        raise SystemExit(f"{path}: expected {content}, found other sizes; remove its folder, or name another by --work")
+    path.write_text(content, encoding="utf-8")
 
 
 def _folder(work: Path, corpus: str) -> Path:
@@ -254,7 +273,9 @@ def _transformer(corpus: Corpus, arm: Arm, seed: int, shared: Shared) -> Result:
     chosen = draw(pool.names(), [len(ids) for ids in corpus.tokens[arm.pool]], budget=budget, seed=seed)
     output = corpus.folder / f"rows-{arm.pool}-{arm.order}-{seed}"
     export = rows_of(pool, chosen, shared.tokenizer, output, order=arm.order, seed=seed)
-    plan = transformer.Plan(budget=budget, seed=seed, backwards=arm.backwards, points=shared.sizes.points)
+    plan = transformer.Plan(
+        budget=budget, rows=shared.sizes.rows, seed=seed, backwards=arm.backwards, points=shared.sizes.points
+    )
     curve = transformer.train(export, shared.unseen, plan)
     return {"tokens": curve.tokens, "bits": [each.tolist() for each in curve.bits]}
 

@@ -22,20 +22,18 @@ from trainer.scoring import score
 from trainer.shards import open_shards
 from trainer.train import on_device, token_losses
 
-ROWS = 2
-"""Rows of a step: few, since a model learns by its steps, and a budget of tokens that a CPU can afford has not many."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How a model is trained.
 
-    `budget` in labels, kept to within half a step; where an epoch has fewer, the next one begins. `seed` is that of the
-    weights. `backwards`: rows go from the last to the first. `points` measurements at equal distances, the last at the
-    end.
+    `budget` in labels, kept to within half a step of `rows`; where an epoch has fewer, the next one begins. `seed` is
+    that of the weights. `backwards`: rows go from the last to the first. `points` measurements at equal distances, the
+    last at the end.
     """
 
     budget: int
+    rows: int
     seed: int
     backwards: bool
     points: int
@@ -52,7 +50,7 @@ class Curve:
 def train(export: Path, held_out: HeldOut, plan: Plan) -> Curve:
     """Trains on the rows of an export, on one core, and measures on the way."""
     torch.set_num_threads(1)
-    data = CurriculumDataset(open_shards(export), global_batch=ROWS)
+    data = CurriculumDataset(open_shards(export), global_batch=plan.rows)
     preset = tiny(data.shards.manifest, Choices(seed=plan.seed))
     steps = list(_steps(data, plan))
     peak, warmup = preset.schedule.peak, len(steps) // 20

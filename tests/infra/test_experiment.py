@@ -141,7 +141,7 @@ def test_one_small_seed_goes_through_the_pipeline_both_tiers_and_differences(sou
     from infra.experiment.result import FAULTY, FIVE_GRAM, TRANSFORMER
 
     sizes = dataclasses.replace(
-        measure.FULL, vocab_size=1024, five_gram_seeds=1, transformer_seeds=1, labels=8000, points=2
+        measure.FULL, vocab_size=1024, five_gram_seeds=1, transformer_seeds=1, labels=4000, points=2
     )
     records = corrupted(sources, records=100, seed=0)
     raw = Pool(name="raw", path=tmp_path / "raw.parquet")
@@ -162,12 +162,22 @@ def test_one_small_seed_goes_through_the_pipeline_both_tiers_and_differences(sou
     tiers = {(FIVE_GRAM, FAULTY, "raw", 0), (FIVE_GRAM, FAULTY, "curated", 0), (TRANSFORMER, FAULTY, "reversed", 0)}
     assert set(cells.bits) == tiers
     (curve,) = cells.curves
-    assert abs(curve["tokens"][-1] - 8000) <= 256, "equal tokens to within half a step"
+    assert abs(curve["tokens"][-1] - 4000) <= 256, "equal tokens to within half a step"
     assert curve["bits_per_byte"][1] < curve["bits_per_byte"][0], "the model learns"
     measure.compute(corpus, shared, measure.Store(folder=tmp_path / "cells", finished_only=True), again)
     assert again == cells, "a finished cell is read, not computed"
     found = measure.differences(cells.bits, unseen)
     assert list(found[FIVE_GRAM][FAULTY]) == ["curated - raw"], "only arms that are there are compared"
+
+
+def test_cells_of_other_sizes_are_not_mixed(tmp_path):
+    pytest.importorskip("torch")
+    from infra.experiment.measure import FULL, check_sizes
+
+    check_sizes(tmp_path / "sizes.json", FULL)
+    check_sizes(tmp_path / "sizes.json", FULL)
+    with pytest.raises(SystemExit, match="found other sizes; remove its folder"):
+        check_sizes(tmp_path / "sizes.json", dataclasses.replace(FULL, labels=1))
 
 
 def test_the_committed_page_and_its_pictures_are_those_of_the_committed_result(repository, tmp_path):

@@ -62,11 +62,13 @@ def run_notes(folder: Path, *, spec: str = SPEC) -> Path:
     return run
 
 
-def run_notes_to_shards(folder: Path, *, export: str = "append") -> Path:
-    """Runs the notes up to training rows, with a small tokenizer."""
+def run_notes_to_shards(folder: Path, *, export: str = "append", order: str = "random", weight: float = 1.0) -> Path:
+    """Runs the notes, each emitted `weight` times in the mean, up to training rows, with a small tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokenizer.json").write_bytes(tokenizer().content)
     spec = SPEC.replace("overlap_fraction: 0", f"overlap_fraction: 0, export: {export}") + SHARDS
+    spec = spec.replace("gates: [quality]}", f"gates: [quality], weight: {weight}}}")
+    spec = spec.replace("sequence_length", f"order: {order}, sequence_length")
     return run_notes(folder, spec=spec)
 
 

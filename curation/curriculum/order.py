@@ -67,7 +67,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Stages in training order, and the percentiles of every candidate."""
+    """Stages in training order, and the percentiles of the candidates that have one."""
 
     stages: tuple[Stage, ...]
     difficulty: Scale
@@ -93,6 +93,7 @@ class Schedule:
 def order_documents(documents: Candidates, schedule: Schedule) -> Order:
     """Returns the stages of every order but `mixture`; a stage without documents is left out.
 
+    Percentiles are among the documents that are emitted, so the same order comes out of these alone.
     Documents are placed in the anneal first (the best), then in the warm-up (the easiest of the rest), then as replay
     in these two, then at random. Each stage takes a document once, while its tokens stay within the stage's share of
     all emitted tokens. A document without a score, and further copies by a weight above 1, stand at random.
@@ -117,14 +118,19 @@ class _Arranging:
     def __init__(self, documents: Candidates, schedule: Schedule) -> None:
         self._documents, self._schedule = documents, schedule
         self._words = id_words(documents.ids)
-        self.difficulty = difficulty_of(
-            documents.score_SN, schedule.difficulty, language_N=documents.language_N, source_N=documents.source_N
-        )
-        self.quality = quality_of(documents.quality_N, language_N=documents.language_N)
         self._copies = copies_of(documents.ids, documents.weight_N, seed=schedule.seed)
+        emitted = {name: self._emitted(score_N) for name, score_N in documents.score_SN.items()}
+        self.difficulty = difficulty_of(
+            emitted, schedule.difficulty, language_N=documents.language_N, source_N=documents.source_N
+        )
+        self.quality = quality_of(self._emitted(documents.quality_N), language_N=documents.language_N)
         self._length = documents.num_tokens_N + 1
         self._is_placed = np.zeros(documents.num_tokens_N.size, dtype=bool)
         self._total = int((self._length * self._copies).sum())
+
+    def _emitted(self, score_N: Float64Array) -> Float64Array:
+        """Returns the scores of what is emitted: the order of a part of the candidates must not hang on the others."""
+        return np.where(self._copies > 0, score_N, np.nan)
 
     def stages(self) -> list[Stage]:
         """Returns the stages, empty ones too."""

@@ -11,6 +11,7 @@ from gristmill import open_shards
 from pipelines.job import RunResult
 from pipelines.manifest import read_manifest
 from pipelines.progress import silent
+from pipelines.parts import read_part
 from pipelines.resuming import resume_run
 from pipelines.rundir import Run, open_run
 from pipelines.verify import verify_run
@@ -65,6 +66,21 @@ def test_accepted_documents_become_a_further_stage_and_old_rows_keep_their_numbe
     assert state_of(after, others[1]["doc_id"]) == ("dropped", "people/drop")
     assert verify_run(after.store.uri) == []
     assert verify_run(str(run)) == [], "the run that was answered about is as it was"
+
+
+def test_old_rows_stay_where_easy_documents_come_first_and_a_weight_leaves_some_out(tmp_path: Path):
+    run = run_notes_to_shards(tmp_path, order="warmup", weight=0.5)
+    before = open_run(run)
+    assert exported(before) < kept(before)
+    write_answers(run, [answer(question, "keep") for question in in_doubt(run)])
+    after = resumed(run)[1]
+    old, new = open_shards(run), open_shards(after.store.uri)
+    assert (new.tokens(0, len(old)) == old.tokens(0, len(old))).all()
+    assert len(new) > len(old)
+    rows, rows_after = (read_part(at.store, f"exports/{at.latest_export}/order.parquet") for at in (before, after))
+    assert rows_after.slice(0, rows.num_rows).equals(rows), "a difficulty is among other documents"
+    export = json.loads(after.store.read(f"exports/{after.latest_export}/manifest.json"))
+    assert [stage["name"] for stage in export["stages"]] == ["warmup", "random", "accepted-1"]
 
 
 def test_nothing_is_measured_again(run: Path):

@@ -71,6 +71,20 @@ def test_the_order_does_not_depend_on_how_documents_arrive(num: int, order: Orde
     assert [(s.name, names(other, s.document_E)) for s in order_documents(other, wanted).stages] == expected
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_what_a_weight_leaves_out_has_no_part_in_the_order(order: OrderName):
+    documents = candidates(300, weight=0.5)
+    wanted = schedule(order, warmup_fraction=0.3, anneal_fraction=0.3)
+    left = reordered(documents, np.flatnonzero(copies_of(documents.ids, documents.weight_N, seed=wanted.seed)))
+    assert 0 < len(left.ids) < 300
+    whole, part = (order_documents(given, wanted) for given in (documents, left))
+    for stage, other in zip(whole.stages, part.stages, strict=True):
+        rows, rows_left = stage.document_E, other.document_E
+        assert names(documents, rows) == names(left, rows_left)
+        for scale, scale_left in ((whole.difficulty, part.difficulty), (whole.quality, part.quality)):
+            np.testing.assert_array_equal(scale.value_N[rows], scale_left.value_N[rows_left])
+
+
 def test_another_seed_gives_another_order():
     documents = candidates(100)
     first, second = (order_documents(documents, schedule("random", seed=seed)).stages[0].document_E for seed in (0, 1))

@@ -10,8 +10,8 @@ from curation.identity import hash_bytes
 from gristmill import open_shards
 from pipelines.job import RunResult
 from pipelines.manifest import read_manifest
-from pipelines.progress import silent
 from pipelines.parts import read_part
+from pipelines.progress import silent
 from pipelines.resuming import resume_run
 from pipelines.rundir import Run, open_run
 from pipelines.verify import verify_run

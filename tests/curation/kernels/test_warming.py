@@ -113,7 +113,8 @@ def test_kernels_agree_with_their_oracles_with_bounds_checked_and_with_the_jit_o
         str(repository / "pyproject.toml"),
     ]
     program = ["-m", "pytest", *ignored, *selected, *files]
-    status, out, err = python(program, tmp_path, **{mode: "1"})
+    # bounds are checked in what LLVM gets; how much it optimises changes no check, only how long it takes
+    status, out, err = python(program, tmp_path, NUMBA_OPT="1", **{mode: "1"})
     assert status == 0, out + err
 
 

@@ -1,6 +1,7 @@
 """One real Label Studio server for all processes of a test session, installed while other tests run."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,12 +31,11 @@ def started(installation: Installation, tmp_path_factory: pytest.TempPathFactory
     data, users = shared / "review-server", shared / "review-server-users"
     with FileLock(shared / "review-server-lock"):
         users.mkdir(exist_ok=True)
-        mine = users / str(os.getpid())
-        mine.touch()
+        mine = Path(tempfile.mkdtemp(dir=users))  # one for each module that takes this fixture
         server = start(data, lambda: installation, allow_local_webhooks=True)
     yield server
     with FileLock(shared / "review-server-lock"):
-        mine.unlink()
+        mine.rmdir()
         if not any(users.iterdir()):
             stop(data)
 

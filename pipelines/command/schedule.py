@@ -110,8 +110,11 @@ def listed(*, data: Path, database: str | None, as_json: bool) -> None:
     if as_json:
         show_json([schedule_of(row).model_dump(mode="json") for row in found])
         return
-    rows = [(row.name, row.trigger, row.expression, _time(row.next_ms), row.last_outcome or "") for row in found]
-    show(table([("name", "by", "", "due", "last time"), *rows]))
+    rows = [
+        (row.name, row.trigger, row.expression, _time(row.next_ms), _time(row.last_ms), row.last_outcome or "")
+        for row in found
+    ]
+    show(table([("name", "by", "", "due", "last time", "what came of it"), *rows]))
 
 
 @schedule.command()

@@ -118,7 +118,7 @@ class Schedules:
             session.execute(delete(Schedule).where(Schedule.id == found.id))
 
     def run_now(self, name: str) -> Job:
-        """Submits the job of a schedule at once; when it is due next stays.
+        """Submits the job of a schedule at once, which counts as its last time; when it is due next stays.
 
         Raises:
             InputError: there is none of this name.
@@ -128,8 +128,9 @@ class Schedules:
         with writing(self.jobs.engine) as session:
             job = self._job(found, files)
             session.add(job)
-            _note_seen(session, found, files, self.jobs.now_ms())
-            session.execute(update(Schedule).where(Schedule.id == found.id).values(last_job=job.id))
+            _note_seen(session, found, files, job.created_ms)
+            values = {"last_job": job.id, "last_ms": job.created_ms, "last_outcome": "submitted"}
+            session.execute(update(Schedule).where(Schedule.id == found.id).values(**values))
         return job
 
     def tick(self) -> None:

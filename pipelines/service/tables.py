@@ -110,7 +110,7 @@ class Schedule(Base):
     memory_bytes: Mapped[int]
     created_ms: Mapped[int]
     next_ms: Mapped[int | None]
-    last_ms: Mapped[int | None]  # when it was last due
+    last_ms: Mapped[int | None]  # when it was last due, or run by hand
     last_job: Mapped[str | None] = mapped_column(String(21))
     last_outcome: Mapped[str | None] = mapped_column(Text)
 

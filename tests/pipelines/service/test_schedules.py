@@ -160,6 +160,18 @@ def test_a_schedule_that_is_never_due_is_refused(
     assert str(raised.value).startswith(found)
 
 
+def test_a_job_that_is_run_by_hand_is_the_last_time_and_moves_nothing_that_is_due(
+    schedules: Schedules, service: Service, clock: Clock
+):
+    add(schedules, service, "cron", "30 3 * * *")
+    before = due(schedules)
+    clock.now += 90
+    job = schedules.run_now("nightly")
+    row = schedules.get("nightly")
+    assert (row.last_ms, row.last_outcome, row.last_job) == (int(clock.now * 1000), "submitted", job.id)
+    assert due(schedules) == before
+
+
 def test_schedules_over_http(client: TestClient, service: Service):
     body = {"name": "nightly", "trigger": "cron", "expression": "0 3 * * *", "spec": SPEC, "time_zone": "Asia/Bangkok"}
     made = client.post("/api/schedules", json=body)
@@ -192,6 +204,10 @@ def test_schedules_by_command(tmp_path: Path):
     job = service.jobs.get(said("run-now", "crawl").strip())
     assert job is not None
     assert job.schedule_id is not None
-    assert "crawl  files  data/*.txt" in said("list")
+    head, row = said("list").splitlines()
+    assert row.startswith("crawl  files  data/*.txt")
+    submitted = datetime.datetime.fromtimestamp(job.created_ms / 1000, tz=datetime.UTC)
+    assert row[head.index("last time") :].startswith(submitted.isoformat(timespec="seconds"))
+    assert row.endswith("submitted")
     said("remove", "crawl")
     assert service.schedules.all() == []

@@ -5,6 +5,7 @@ Where no token was ever made, the service listens on this machine only and whoev
 """
 
 import hmac
+import math
 from collections.abc import Callable
 
 from anyio.to_thread import run_sync
@@ -13,8 +14,32 @@ from fastapi import Depends, HTTPException, Request
 from pipelines.service.asked import service_of
 from pipelines.service.tokens import COOKIE, LOCAL, Principal, Scope
 
+TOO_MANY = 429
 CSRF_HEADER, CSRF_FIELD = "x-csrf-token", "csrf"
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+def checked(request: Request, secret: str, *, what: str) -> tuple[int, Principal] | None:
+    """Returns the id of a token and whom it stands for; a wrong one is counted in the audit log as `what`: None.
+
+    Raises:
+        HTTPException: 429, too many wrong ones came, so this one was not looked at.
+    """
+    service = service_of(request)
+    address = request.client.host if request.client else ""
+    seconds = math.ceil(service.guesses.wait_seconds(address, secret))
+    if seconds:
+        raise HTTPException(
+            TOO_MANY, f"expected no token for {seconds} s, since wrong ones came, found one; it was not looked at",
+            headers={"Retry-After": str(seconds)},
+        )  # fmt: skip
+    found = service.tokens.principal(secret)
+    if found is None:
+        service.guesses.note_wrong(address, secret)
+        service.audit.note_unknown(what, 401)
+    else:
+        service.guesses.note_right(address, secret)
+    return found
 
 
 def principal_of(request: Request) -> Principal | None:
@@ -22,7 +47,7 @@ def principal_of(request: Request) -> Principal | None:
     service = service_of(request)
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
-        found = service.tokens.principal(secret.strip())
+        found = checked(request, secret.strip(), what="Authorization: Bearer")
         return found[1] if found else None
     if not service.tokens.any():
         return LOCAL

@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from pipelines.service import answers, metrics
-from pipelines.service.access import administers, principal_of, reads
+from pipelines.service.access import administers, checked, principal_of, reads
 from pipelines.service.asked import Asked
 from pipelines.service.tokens import COOKIE, SESSION_SECONDS
 
@@ -42,9 +42,8 @@ def numbers(service: Asked) -> PlainTextResponse:
 @router.post("/api/session", status_code=201)
 def log_in(body: answers.LogIn, service: Asked, request: Request, response: Response) -> answers.Session:
     """Begins a browser's session with an API token, and returns the CSRF token of its changes."""
-    found = service.tokens.principal(body.token)
+    found = checked(request, body.token, what=f"POST {request.url.path}")
     if found is None:
-        service.audit.note_unknown(f"POST {request.url.path}", 401)
         raise HTTPException(401, "expected a valid API token, found another")
     cookie = service.sessions.make(found[0])
     session = service.sessions.read(cookie)

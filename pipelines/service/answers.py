@@ -141,7 +141,9 @@ class Failed(BaseModel):
     detail: str
 
 
-REFUSALS: dict[int | str, dict[str, object]] = {status: {"model": Failed} for status in (401, 403, 404, 409, 413, 421)}
+REFUSALS: dict[int | str, dict[str, object]] = {
+    status: {"model": Failed} for status in (401, 403, 404, 409, 413, 421, 429)
+}
 """What any route may answer beside its own; 422 is FastAPI's for what does not fit, and ours for a wrong spec."""
 
 

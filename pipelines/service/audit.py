@@ -1,8 +1,7 @@
 """The audit log: who asked for which change, and the status of the answer.
 
 Entries of people are only ever added. What nobody known tries is counted in one entry an hour: whoever sends guesses
-for weeks fills no disk. Tokens are 256 random bits, so guessing needs no other bound, and one that locks people out
-after many guesses would let anybody lock them out.
+for weeks fills no disk.
 """
 
 import time

@@ -11,6 +11,7 @@ from curation.errors import SpecError
 from pipelines.service.audit import Audit
 from pipelines.service.database import open_database
 from pipelines.service.dispatcher import Dispatcher
+from pipelines.service.guesses import Guesses
 from pipelines.service.jobs import Jobs
 from pipelines.service.processes import write_file
 from pipelines.service.reviewing import Reviewing
@@ -37,6 +38,7 @@ class Service:
     schedules: Schedules
     trainings: Trainings
     reviewing: Reviewing = field(default_factory=Reviewing)
+    guesses: Guesses = field(default_factory=Guesses)
 
     @contextmanager
     def working(self) -> Iterator[None]:

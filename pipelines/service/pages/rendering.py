@@ -6,7 +6,7 @@ Text from data passes `visible` (the filters `plain` and `block`) and autoescape
 
 import datetime
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -120,7 +120,7 @@ class PageRoute(APIRoute):
             except HTTPException as error:
                 if error.status_code == UNAUTHORIZED:
                     return _to_log_in(request)
-                return _refused(request, error.status_code, str(error.detail))
+                return _refused(request, error.status_code, str(error.detail), headers=error.headers)
             except RequestValidationError as error:
                 places = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
                 return _refused(request, UNPROCESSABLE, f"expected other values in {places}")
@@ -138,5 +138,7 @@ def _to_log_in(request: Request) -> Response:
     return RedirectResponse("/login", status_code=303)
 
 
-def _refused(request: Request, status: int, detail: str) -> Response:
-    return page(request, "error.html", status_code=status, status=status, detail=detail)
+def _refused(request: Request, status: int, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:
+    answer = page(request, "error.html", status_code=status, status=status, detail=detail)
+    answer.headers.update(headers or {})
+    return answer

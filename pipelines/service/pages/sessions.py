@@ -29,7 +29,7 @@ def login_page(request: Request) -> Response:
     """Asks for a token; whoever is known already goes on."""
     if principal_of(request) is not None:
         return RedirectResponse("/", status_code=303)
-    return page(request, "login.html", wrong=False)
+    return page(request, "login.html", wrong=False, wait=None)
 
 
 @router.post("/login")
@@ -38,8 +38,11 @@ def log_in(request: Request, service: Asked, token: Token) -> Response:
     response = RedirectResponse("/", status_code=303)
     try:
         admin_routes.log_in(answers.LogIn(token=token.strip().replace("\0", "")), service, request, response)
-    except HTTPException:
-        return page(request, "login.html", status_code=401, wrong=True)
+    except HTTPException as error:
+        wait = (error.headers or {}).get("Retry-After")
+        refused = page(request, "login.html", status_code=error.status_code, wrong=wait is None, wait=wait)
+        refused.headers.update(error.headers or {})
+        return refused
     return response
 
 

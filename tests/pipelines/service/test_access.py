@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from curation.errors import SpecError
 from pipelines.service import guard
 from pipelines.service.app import create_app
+from pipelines.service.guesses import Guesses
 from pipelines.service.service import Service, open_service
 from pipelines.service.tokens import COOKIE, Tokens
 from tests.pipelines.service.services import SPEC, service_in, settings_in
@@ -75,7 +76,9 @@ def test_wrong_log_ins_are_counted_by_the_hour_without_what_was_tried(
     service: Service, client: TestClient, app: FastAPI
 ):
     now = [7_200.0]
-    app.state.service = replace(service, audit=replace(service.audit, clock=lambda: now[0]))
+    app.state.service = replace(
+        service, audit=replace(service.audit, clock=lambda: now[0]), guesses=Guesses(clock=lambda: now[0])
+    )
     for guess in range(5):
         assert client.post("/api/session", json={"token": f"gm_{guess}"}).status_code == 401
         now[0] += 600

@@ -1,6 +1,6 @@
 """Sessions, the audit log, health and metrics over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -8,10 +8,12 @@ from fastapi.responses import PlainTextResponse
 from pipelines.service import answers, metrics
 from pipelines.service.access import administers, checked, principal_of, reads
 from pipelines.service.asked import Asked
+from pipelines.service.run_routes import Name, unset
 from pipelines.service.tokens import COOKIE, SESSION_SECONDS
 
 router = APIRouter(tags=["service"], responses=answers.REFUSALS)
 STALE_SECONDS = 60
+Outcome = Annotated[Literal["done", "refused"] | None, unset, Query()]
 
 
 @router.get("/healthz")
@@ -72,8 +74,14 @@ def log_out(response: Response) -> None:
 @router.get("/api/audit", dependencies=[administers])
 def audit(
     service: Asked,
+    *,
+    who: Name = None,
+    what: Name = None,
+    outcome: Outcome = None,
     before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
     count: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[answers.AuditEntry]:
-    """Lists the changes that were asked for, the newest first."""
-    return [answers.audit_of(entry) for entry in service.audit.page(before=before, count=count)]
+    """Lists the changes that were asked for, the newest first; `what`: those that hold it."""
+    refused = None if outcome is None else outcome == "refused"
+    found = service.audit.page(who=who, what=what, refused=refused, before=before, count=count)
+    return [answers.audit_of(entry) for entry in found]

@@ -167,6 +167,32 @@ class Session(BaseModel):
     csrf: str | None
 
 
+class NewToken(Strict):
+    """A token to make."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+    scopes: list[Literal["read", "run", "review", "admin"]] = Field(min_length=1, max_length=4)
+    days: int | None = Field(None, ge=1, le=36500, description="ends after so many; default: never")
+
+
+class Token(BaseModel):
+    """A token, without the token itself."""
+
+    id: int
+    name: str
+    scopes: list[str]
+    state: Literal["works", "over", "revoked"]
+    created: datetime.datetime
+    expires: datetime.datetime | None
+    revoked: datetime.datetime | None
+
+
+class MadeToken(Token):
+    """A token that was just made: the only time that it is seen."""
+
+    token: str
+
+
 class AuditEntry(BaseModel):
     """A change that somebody asked for."""
 
@@ -281,6 +307,20 @@ def audit_of(row: tables.AuditEntry) -> AuditEntry:
     """Returns an entry of the audit log as the API shows it."""
     at = datetime.datetime.fromtimestamp(row.at_ms / 1000, tz=datetime.UTC)
     return AuditEntry(id=row.id, at=at, who=row.who, what=row.what, status=row.status, times=row.times)
+
+
+def token_of(row: tables.Token, *, now_ms: int) -> Token:
+    """Returns a token as the API shows it."""
+    is_over = row.expires_ms is not None and row.expires_ms <= now_ms
+    return Token.model_validate(
+        {
+            **{name: getattr(row, name) for name in ("id", "name", "scopes")},
+            "state": "revoked" if row.revoked_ms is not None else "over" if is_over else "works",
+            "created": time_of(row.created_ms),
+            "expires": time_of(row.expires_ms),
+            "revoked": time_of(row.revoked_ms),
+        }
+    )
 
 
 def schedule_of(row: tables.Schedule) -> Schedule:

@@ -22,10 +22,11 @@ from pipelines.service.review_routes import router as review_routes
 from pipelines.service.run_routes import router as run_routes
 from pipelines.service.schedule_routes import router as schedule_routes
 from pipelines.service.service import Service
+from pipelines.service.token_routes import router as token_routes
 from pipelines.service.training_routes import router as training_routes
 
 __all__ = ["API", "create_app", "service_of"]
-API = (admin_routes, job_routes, run_routes, review_routes, schedule_routes, training_routes)
+API = (admin_routes, job_routes, run_routes, review_routes, schedule_routes, token_routes, training_routes)
 """The routers that the OpenAPI description tells of."""
 
 

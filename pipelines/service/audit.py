@@ -15,6 +15,7 @@ from pipelines.service.tables import AuditEntry
 
 NOBODY = "nobody"
 HOUR_MS = 3_600_000
+REFUSED = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,29 @@ class Audit:
             if found.rowcount == 0:
                 session.add(AuditEntry(at_ms=now, who=NOBODY, what=what, status=status))
 
-    def page(self, *, before: int | None = None, count: int = 50) -> list[AuditEntry]:
-        """Returns entries, the newest first; `before` is the last id of the page before."""
+    def page(
+        self,
+        *,
+        who: str | None = None,
+        what: str | None = None,
+        refused: bool | None = None,
+        before: int | None = None,
+        count: int = 50,
+    ) -> list[AuditEntry]:
+        """Returns entries, the newest first.
+
+        Args:
+            who: of this name.
+            what: that hold this.
+            refused: whether they were.
+            before: the last id of the page before.
+            count: at most so many.
+        """
         query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(count)
+        query = query.where(AuditEntry.who == who) if who else query
+        query = query.where(AuditEntry.what.contains(what, autoescape=True)) if what else query
+        if refused is not None:
+            query = query.where(AuditEntry.status >= REFUSED if refused else AuditEntry.status < REFUSED)
         query = query.where(AuditEntry.id < before) if before is not None else query
         with reading(self.engine) as session:
             return list(session.scalars(query))

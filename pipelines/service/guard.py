@@ -87,7 +87,9 @@ async def _noted(scope: Scope, audit: Audit, status: int, seconds: float) -> Non
     facts = {"method": scope["method"], "path": scope["path"], "status": status, "seconds": round(seconds, 4)}
     LOG.info("request", extra={**facts, "who": principal.name if principal else None})
     if scope["method"] in UNSAFE and scope["state"].get("scope_needed", "read") != "read":
-        await run_sync(audit.note, principal.name, f"{scope['method']} {scope['path']}", status)
+        about = scope["state"].get("about")
+        what = f"{scope['method']} {scope['path']}" + (f" {about}" if about else "")
+        await run_sync(audit.note, principal.name, what, status)
 
 
 def host_name(host: str) -> str:

@@ -78,6 +78,7 @@ class AuditEntry(Base):
     """A change that somebody asked for, and the status it was answered with; `times` of what nobody known tried."""
 
     __tablename__ = "audit"
+    __table_args__ = (Index("audit_by_who", "who", "id"),)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     at_ms: Mapped[int]

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, and_, func, not_, or_, select, update
 
+from curation.errors import SpecError
+from curation.text.safe import visible
+from pipelines.service.audit import NOBODY
 from pipelines.service.database import reading, writing
 from pipelines.service.tables import Token
 
@@ -22,6 +25,7 @@ SCOPES: tuple[Scope, ...] = ("read", "run", "review", "admin")
 PREFIX = "gm_"
 COOKIE = "gristmill_session"
 SESSION_SECONDS = 12 * 3600
+MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,7 @@ class Principal:
 
 
 LOCAL = Principal(name="local", scopes=frozenset({"admin"}))
+RESERVED = (LOCAL.name, NOBODY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +52,50 @@ class Tokens:
     engine: Engine
     clock: Callable[[], float] = time.time
 
+    def now_ms(self) -> int:
+        """Returns the time in milliseconds."""
+        return int(self.clock() * 1000)
+
     def make(self, name: str, scopes: tuple[Scope, ...], *, days: int | None = None) -> str:
         """Makes a token and returns it: the only time that it can be seen."""
+        return self.add(name, scopes, days=days)[1]
+
+    def add(self, name: str, scopes: tuple[Scope, ...], *, days: int | None = None) -> tuple[Token, str]:
+        """Makes a token; returns what is stored of it, and the token itself.
+
+        Raises:
+            SpecError: the name is empty, too long, or stands for somebody in the audit log.
+        """
+        if not 1 <= len(name) <= MAX_NAME or name in RESERVED:
+            raise SpecError(
+                f"name: expected 1 to {MAX_NAME} characters, and neither of {', '.join(RESERVED)}, "
+                f"found {visible(name, limit=40)!r}"
+            )
         secret = PREFIX + secrets.token_urlsafe(32)
-        now = int(self.clock() * 1000)
+        now = self.now_ms()
         token = Token(
             name=name,
             sha256=_digest(secret),
-            scopes=list(scopes),
+            scopes=[scope for scope in SCOPES if scope in scopes],
             created_ms=now,
             expires_ms=None if days is None else now + days * 86_400_000,
         )
         with writing(self.engine) as session:
             session.add(token)
-        return secret
+        return token, secret
+
+    def page(
+        self, *, name: str | None = None, works: bool | None = None, before: int | None = None, count: int = 50
+    ) -> list[Token]:
+        """Returns tokens, the newest first; `name`: whose name holds it, `before`: the last id of the page before."""
+        works_now = and_(Token.revoked_ms.is_(None), or_(Token.expires_ms.is_(None), Token.expires_ms > self.now_ms()))
+        query = select(Token).order_by(Token.id.desc()).limit(count)
+        query = query.where(Token.name.contains(name, autoescape=True)) if name else query
+        query = query.where(Token.id < before) if before is not None else query
+        if works is not None:
+            query = query.where(works_now if works else not_(works_now))
+        with reading(self.engine) as session:
+            return list(session.scalars(query))
 
     def all(self) -> list[Token]:
         """Returns every token, ended ones too."""
@@ -71,6 +106,15 @@ class Tokens:
         """Whether a token was ever made: from then on every request needs one."""
         with reading(self.engine) as session:
             return bool(session.scalar(select(func.count()).select_from(Token)))
+
+    def end(self, token_id: int) -> Token | None:
+        """Ends a token; None: there is none of this id that was not ended before."""
+        which = (Token.id == token_id, Token.revoked_ms.is_(None))
+        with writing(self.engine) as session:
+            found = session.scalars(select(Token).where(*which)).one_or_none()
+            if found is not None:
+                found.revoked_ms = self.now_ms()
+            return found
 
     def revoke(self, name: str) -> int:
         """Ends the tokens of a name; returns how many."""

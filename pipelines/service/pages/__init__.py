@@ -7,8 +7,8 @@ functions that the API calls, and what they show passes the report's gates.
 
 from fastapi import APIRouter
 
-from pipelines.service.pages import documents, exports, jobs, review, run, schedules, sessions
+from pipelines.service.pages import administration, documents, exports, jobs, review, run, schedules, sessions
 
 router = APIRouter(include_in_schema=False)
-for part in (sessions, jobs, run, documents, exports, review, schedules):
+for part in (sessions, jobs, run, documents, exports, review, schedules, administration):
     router.include_router(part.router)

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.kernels import borrowing, kernel
-from curation.kernels.html_names import CODE, NAMES, NAMES_OF
+from curation.kernels.html_names import CODE, NAMES
+from curation.kernels.html_roles import HIDDEN_C, LEVEL_C
 from curation.kernels.html_tokens import TEXT, Tokens
 from curation.kernels.html_tree import BR, MAX_DEPTH
 
@@ -32,18 +33,6 @@ _KIND_NAMES = {
     CELL: "td th caption",
     PREFORMATTED: "pre listing xmp plaintext",
 }
-_LEVEL_NAMES = f"{NAMES_OF['block']} html body table caption tbody thead tfoot tr td th colgroup frameset legend button"
-_HIDDEN_NAMES = (
-    "head title script style noscript noframes iframe noembed template textarea select datalist svg audio video "
-    "canvas rp"
-)
-
-
-def _flags(names: str) -> NDArray[np.bool_]:
-    flags_C = np.zeros(len(NAMES), np.bool_)
-    flags_C[[CODE[name] for name in names.split()]] = True
-    flags_C.setflags(write=False)
-    return flags_C
 
 
 def _kinds() -> NDArray[np.uint8]:
@@ -54,10 +43,6 @@ def _kinds() -> NDArray[np.uint8]:
     return kind_C
 
 
-LEVEL_C = _flags(_LEVEL_NAMES)
-"""bool (C,): elements that begin and end on lines of their own."""
-HIDDEN_C = _flags(_HIDDEN_NAMES)
-"""bool (C,): elements whose text is not part of the page as read."""
 KIND_C = _kinds()
 NO_BREAK_1, NO_BREAK_2 = np.uint8(0xC2), np.uint8(0xA0)
 

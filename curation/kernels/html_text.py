@@ -13,6 +13,7 @@ from curation.kernels.html_entities import NAME_BYTES, NAMES_S4, WINDOWS_32
 from curation.kernels.html_formulas import is_formula, is_picture_of_formula, put_image, put_math, put_script
 from curation.kernels.html_grid import after, num_columns, place, visible_bytes
 from curation.kernels.html_names import codes
+from curation.kernels.html_raised import put_raised
 from curation.kernels.html_roles import (
     BR,
     CAPTION,
@@ -31,6 +32,8 @@ from curation.kernels.html_roles import (
     ROW,
     SCRIPT,
     SPAN,
+    SUBSCRIPT,
+    SUPERSCRIPT,
     TABLE,
     UNREAD,
 )
@@ -136,6 +139,9 @@ def _html_text(page, tokens, keep_T, role_C, sheet, names_S4, name_bytes, window
             at = after(depth_T, at)
         elif role == SPAN:
             at += 1
+        elif role in (SUPERSCRIPT, SUBSCRIPT):
+            following = put_raised(sheet, page, tokens, keep_T, role_C, at)
+            at = following if following >= 0 else at + 1
         elif role == SCRIPT:
             if keep_T[at] and put_script(sheet, page, tokens, at):
                 state_S[AFTER_MATH] = state_S[SIZE]

@@ -1,7 +1,8 @@
 """Blocks of a page by their definition: which visible texts have a line boundary between them."""
 
-from curation.kernels.html_blocks import HIDDEN_C, KIND_C, LEVEL_C
+from curation.kernels.html_blocks import KIND_C
 from curation.kernels.html_names import NAMES
+from curation.kernels.html_roles import HIDDEN_C, LEVEL_C
 from curation.kernels.html_tokens import TEXT, Tokens
 
 PREFORMATTED = 4

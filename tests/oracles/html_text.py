@@ -11,13 +11,14 @@ from curation.kernels.html_tokens import TEXT, Tokens
 from tests.oracles.html_attributes import attributes_of
 
 SPACES = " \t\n\f\r\xa0"
-PARAGRAPHS = set(["p", "blockquote", "ul", "ol", "dl", "figure", "hr", "dir", "menu", "fieldset", "listing"])
+PARAGRAPHS = set(["p", "blockquote", "ul", "ol", "dl", "figure", "hr", "dir", "menu", "fieldset"])
 LINES = set(
     [
         "address",
         "article",
         "aside",
         "body",
+        "button",
         "center",
         "details",
         "dialog",
@@ -55,20 +56,19 @@ SKIPPED = set(
         "textarea",
         "select",
         "datalist",
-        "button",
         "svg",
         "audio",
         "video",
         "canvas",
         "object",
-        "map",
         "applet",
         "progress",
         "meter",
+        "rp",
     ]
 )
 HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
-PRE, CODE = {"pre", "xmp", "plaintext"}, {"code", "tt", "samp", "kbd"}
+PRE, CODE = {"pre", "listing", "xmp", "plaintext"}, {"code", "tt", "samp", "kbd"}
 FORMULA_CLASS = ("latex", "math", "tex", "formula", "equation", "mwe-math-fallback-image-inline")
 FORMULA_CLASS += ("mwe-math-fallback-image-display",)
 MAX_COLUMNS, MAX_CELL_BYTES, MAX_INDENT, MAX_FORMULA = 64, 1000, 32, 10_000
@@ -363,7 +363,7 @@ def html_text(root: Node) -> str:
     return sheet.out
 
 
-def _render(node: Node, sheet: Sheet) -> None:
+def _render(node: Node, sheet: Sheet) -> None:  # noqa: PLR0911, PLR0912
     name = node.name
     if name == "#text":
         if node.keep:
@@ -389,6 +389,9 @@ def _render(node: Node, sheet: Sheet) -> None:
             sheet.write_pre("\n")
         else:
             sheet.breaks = min(sheet.breaks + 1, 2)
+        return
+    if name in {"sup", "sub"} and (raised := raised_text(node, sheet)) is not None:
+        sheet.write(raised)
         return
     after = _open(node, sheet)
     for child in node.children:
@@ -591,3 +594,34 @@ def _formula_texts(node: Node) -> Iterator[Node]:
             yield child
         elif child.name not in {"annotation", "annotation-xml"}:
             yield from _formula_texts(child)
+
+
+DASHES = "\u2212\u2013-"
+SUPERSCRIPTS = dict(zip("0123456789+=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁼⁽⁾ⁿⁱ", strict=True)) | dict.fromkeys(DASHES, "⁻")
+SUBSCRIPTS = dict(zip("0123456789+=()", "₀₁₂₃₄₅₆₇₈₉₊₌₍₎", strict=True)) | dict.fromkeys(DASHES, "₋")
+
+
+def raised_text(node: Node, sheet: Sheet) -> str | None:
+    """Returns how a superscript or subscript is written where it is not written as it stands."""
+    inside = list(node.walk())
+    texts = [child for child in inside if child.name == "#text"]
+    elements = [child for child in inside if child.name != "#text"]
+    text = "".join(child.text for child in texts)
+    plain = PARAGRAPHS | LINES | SKIPPED | PRE | CODE | set(HEADINGS) | {"ul", "ol", "dir", "menu", "li", "table", "tr"}
+    plain |= {"td", "th", "math", "img", "script", "br", "sup", "sub"}
+    if sheet.in_pre or sheet.code or not text or len(text.encode()) > 48 or not all(child.keep for child in texts):
+        return None
+    if any(child.name in plain or is_picture_of_formula(child) for child in elements):
+        return None
+    characters = SUPERSCRIPTS if node.name == "sup" else SUBSCRIPTS
+    is_all = any(c in characters for c in text) and all(c in characters or c in " \t\n\f\r,*" for c in text)
+    if is_all and re.search("[ni]{2}", text) is None:
+        return "".join(characters.get(c, c) for c in text)
+    base = not sheet.breaks and not sheet.space and re.search(r"[A-Za-z0-9)\x80-\U0010ffff]\Z", sheet.out)
+    if node.name == "sub" or not base or not re.fullmatch("[A-Za-z0-9()+=/\x80-\U0010ffff-]+", text):
+        return None
+    letters = re.sub(f"[0-9()+=/{DASHES}]", " ", text).split()
+    is_variable = any(child.name in {"i", "em", "var"} for child in elements) and letters
+    if any(len(run) > 2 for run in letters) or not (re.search(f"[0-9+=/{DASHES}]", text) or is_variable):
+        return None
+    return f"^{text}" if len(text.encode()) == 1 else f"^({text})"

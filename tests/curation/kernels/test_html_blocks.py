@@ -1,5 +1,6 @@
 """Blocks of pages against their definition (tests/oracles/html_blocks.py)."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.kernels.html_blocks import html_blocks
-from curation.kernels.html_names import NAMES
+from curation.kernels.html_names import CODE, FOREIGN, KINDS_C, NAMES, VOID
+from curation.kernels.html_text import html_text
 from curation.kernels.html_tokens import TEXT, html_tokens
 from tests.curation.kernels.test_html_tokens import PIECES
 from tests.oracles import html_blocks as oracle
@@ -99,3 +101,17 @@ def test_tokens_of_different_lengths_are_refused():
         ValueError, match="html_blocks: expected tokens of html_tokens, found arrays of different lengths"
     ):
         html_blocks(replace(tokens, depth_T=tokens.depth_T[:1]))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES[1:] if KINDS_C[CODE[name]] & (VOID | FOREIGN) == 0])
+def test_a_text_has_the_lines_of_the_blocks_and_hides_what_they_hide_by_definition(name: str):
+    page = np.frombuffer(f"<body>a<{name}>b</{name}>c".encode(), np.uint8)
+    tokens = html_tokens(page)
+    text = html_text(page, tokens, np.ones(tokens.name_T.size, np.bool_)).tobytes().decode()
+    of_blocks = [
+        "".join(tokens.text[tokens.begin_T[t] : tokens.end_T[t]].tobytes().decode() for t in texts)
+        for texts, _, _ in oracle.blocks(tokens)
+    ]
+    assert [letters for line in text.splitlines() if (letters := re.sub("[^abc]", "", line))] == [
+        re.sub("[^abc]", "", block) for block in of_blocks
+    ]

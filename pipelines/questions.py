@@ -7,8 +7,10 @@ disagree about a value at its threshold.
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import cast
 
+import duckdb
 import pyarrow as pa
 
 from curation.errors import InputError, SpecError
@@ -18,7 +20,6 @@ from pipelines.answers import (
     Check,
     Explanation,
     Link,
-    Match,
     Member,
     Sample,
     Value,
@@ -92,7 +93,7 @@ def inspect_run(
     """
     if state is not None and state not in STATES:
         raise SpecError(f"state: expected one of {', '.join(STATES)}, found {state!r}")
-    with run.connect() as connection:
+    with run.connect(tables=("decisions",)) as connection:
         found = connection.execute(
             _SAMPLE, {"state": state, "rule": rule, "count": count, "seed": str(seed)}
         ).fetchall()
@@ -140,20 +141,29 @@ def _sample(row: MeasuredRow, decision: DecisionRow, chars: int) -> Sample:
 
 def spec_of(run: Run) -> JobSpec | None:
     """Returns the spec that made the run, None where there is none that this version reads."""
+    return _spec_of(run.store.read("spec.yaml")) if run.store.exists("spec.yaml") else None
+
+
+@lru_cache(maxsize=32)
+def _spec_of(content: bytes) -> JobSpec | None:
+    """Kept by content: every page about a document asks for it."""
     from pipelines.spec_file import parse_spec  # noqa: PLC0415 - a YAML parser that most questions do without
 
-    if not run.store.exists("spec.yaml"):
-        return None
     with suppress(SpecError):
-        return parse_spec(run.store.read("spec.yaml"), name="spec.yaml")
+        return parse_spec(content, name="spec.yaml")
     return None
 
 
 def _explain(run: Run, decision: DecisionRow) -> Explanation:
     doc_id, cluster_id = decision["doc_id"], decision["cluster_id"]
-    row = measured_rows(run, parts_of(run, [doc_id]))[doc_id]
+    survivor, linked = decision["survivor_id"], decision["linked_id"]
+    parts = parts_of(run, [item for item in (doc_id, survivor, linked) if item])
+    row = measured_rows(run, {part: [doc_id] for part, ids in parts.items() if doc_id in ids})[doc_id]
+    names = {item: named(found) for item, found in measured_rows(run, parts, []).items()}
     spec = spec_of(run)
-    num_members, members = _members(run, cluster_id) if cluster_id else (0, [])
+    with run.connect(tables=("decisions", "links")) as connection:
+        num_members, members = _members(connection, cluster_id) if cluster_id else (0, [])
+        links = _links(connection, doc_id)
     return Explanation(
         failed=decision["failed"],
         review_reasons=decision["review_reasons"],
@@ -163,13 +173,13 @@ def _explain(run: Run, decision: DecisionRow) -> Explanation:
         cluster_id=cluster_id.hex() if cluster_id else None,
         num_members=num_members,
         members=members,
-        survivor=_match(run, decision["survivor_id"]),
+        survivor=names.get(survivor) if survivor else None,
         survivor_jaccard=decision["survivor_jaccard"],
-        linked=_match(run, decision["linked_id"]),
+        linked=names.get(linked) if linked else None,
         link_kind=decision["link_kind"],
         link_jaccard=decision["link_jaccard"],
         link_threshold=decision["link_threshold"],
-        links=_links(run, doc_id),
+        links=links,
         made_of=parent.hex() if (parent := row.get("parent_id")) else None,
         made_by=", ".join(name for key in MADE_BY if (name := _values(row).get(key)) and isinstance(name, str)) or None,
         license=row["license"],
@@ -183,19 +193,11 @@ def _values(row: MeasuredRow) -> Mapping[str, Value]:
     return cast(Mapping[str, Value], row)
 
 
-def _match(run: Run, doc_id: bytes | None) -> Match | None:
-    if doc_id is None:
-        return None
-    rows = measured_rows(run, parts_of(run, [doc_id]), [])
-    return named(rows[doc_id]) if doc_id in rows else None
-
-
-def _members(run: Run, cluster_id: bytes) -> tuple[int, list[Member]]:
+def _members(connection: duckdb.DuckDBPyConnection, cluster_id: bytes) -> tuple[int, list[Member]]:
     """Returns the size of a cluster and its members: the earliest first, then by id."""
     query = """SELECT count(*) OVER (), doc_id, source, state, decided_by, survivor_id, link_kind, link_jaccard
         FROM decisions WHERE cluster_id = $cluster ORDER BY (doc_id <> $cluster), doc_id LIMIT $most"""
-    with run.connect() as connection:
-        rows = connection.execute(query, {"cluster": cluster_id, "most": MAX_LISTED}).fetchall()
+    rows = connection.execute(query, {"cluster": cluster_id, "most": MAX_LISTED}).fetchall()
     members = [
         Member(
             doc_id=doc_id.hex(),
@@ -211,11 +213,10 @@ def _members(run: Run, cluster_id: bytes) -> tuple[int, list[Member]]:
     return (int(rows[0][0]) if rows else 0), members
 
 
-def _links(run: Run, doc_id: bytes) -> list[Link]:
+def _links(connection: duckdb.DuckDBPyConnection, doc_id: bytes) -> list[Link]:
     query = """SELECT CASE WHEN doc_id = $doc THEN earlier_id ELSE doc_id END AS other, kind, jaccard, threshold
         FROM links WHERE doc_id = $doc OR earlier_id = $doc ORDER BY jaccard DESC NULLS LAST, kind, other LIMIT $most"""
-    with run.connect() as connection:
-        rows = connection.execute(query, {"doc": doc_id, "most": MAX_LISTED}).fetchall()
+    rows = connection.execute(query, {"doc": doc_id, "most": MAX_LISTED}).fetchall()
     return [
         Link(doc_id=other.hex(), kind=kind, jaccard=jaccard, threshold=threshold)
         for other, kind, jaccard, threshold in rows

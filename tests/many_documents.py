@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.identity import type_of_id
-from curation.schema import DECISIONS
+from curation.schema import DECISIONS, LINKS
 from pipelines.judging import gates_of, judge_part
 from pipelines.measuring import Job
 from pipelines.parts import read_part, write_part
@@ -20,6 +20,7 @@ from pipelines.store import Store
 SOURCES = ("books", "news", "web")
 LANGUAGES = ("de", "en", "fr", "th")
 GATES = ("quality", "repetition")
+UNSAID = ("url", "user_id", "warc_record_id", "license", "extractor")
 SPEC = JobSpec(
     job="many",
     inputs={source: InputSpec(files=("data",), domain=source, gates=GATES) for source in SOURCES},
@@ -53,7 +54,7 @@ def _measured(source: str, count: int, draw: np.random.Generator) -> pa.Table:
             "domain": pa.repeat(source, count),
             "path": pa.repeat("a.jsonl", count),
             "offset": pa.array(np.arange(count) * 1000),
-            **{name: pa.nulls(count, pa.string()) for name in ("url", "user_id", "warc_record_id")},
+            **{name: pa.nulls(count, pa.string()) for name in UNSAID},
             "text": pa.repeat("Made up. " * 20, count),
             "signal.language": pa.array(LANGUAGES).take(pa.array(draw.integers(0, len(LANGUAGES), count))),
             **{name: _values(rule.min, rule.max, count, draw) for name, rule in sorted(rules.items())},
@@ -77,7 +78,11 @@ def _write_decided(store: Store, part: str, draw: np.random.Generator) -> None:
     copy = kept & (draw.random(count) < 0.1)
     state = np.where(copy, "dropped", verdicts["state"].to_numpy(zero_copy_only=False))
     decided_by = np.where(copy, "dedup/near", verdicts["decided_by"].to_numpy(zero_copy_only=False))
-    survivor = verdicts["doc_id"].take(pa.array(draw.choice(np.flatnonzero(kept & ~copy), count)))
+    first = draw.choice(np.flatnonzero(kept & ~copy), count)
+    survivor = verdicts["doc_id"].take(pa.array(first))
+    in_cluster = copy | np.isin(np.arange(count), first[copy])
+    cluster = verdicts["doc_id"].take(pa.array(np.where(copy, first, np.arange(count))))
+    none = pa.scalar(None, type_of_id)
     columns = {field.name: pa.nulls(count, field.type) for field in DECISIONS}
     lists = {name: pa.array([[]] * count, DECISIONS.field(name).type) for name in ("failed", "review_reasons")}
     columns |= lists | {
@@ -85,8 +90,16 @@ def _write_decided(store: Store, part: str, draw: np.random.Generator) -> None:
         "source": read_part(store, f"measured/{part}.parquet", ["source"])["source"],
         "state": pa.array(state.tolist(), pa.string()),
         "decided_by": pa.array(decided_by.tolist(), pa.string()),
-        "survivor_id": pa.array(survivor.to_pylist(), type_of_id, mask=~copy),
+        "survivor_id": pc.if_else(pa.array(copy), survivor, none),
+        "cluster_id": pc.if_else(pa.array(in_cluster), cluster, none),
     }
+    links = {
+        "doc_id": verdicts["doc_id"].filter(pa.array(copy)),
+        "earlier_id": survivor.filter(pa.array(copy)),
+        "kind": pa.repeat("near", int(copy.sum())),
+        **{name: pa.repeat(value, int(copy.sum())) for name, value in (("jaccard", 0.8), ("threshold", 0.7))},
+    }
+    write_part(store, f"links/{part}.parquet", *_batches(pa.table(links, schema=LINKS)))
     text_bytes = pa.array(draw.integers(300, 30_000, count))
     stays = pa.array(state == "kept")
     tokens = {"doc_id": verdicts["doc_id"].filter(stays), "num_tokens": pc.divide(text_bytes.filter(stays), 4)}
@@ -95,7 +108,7 @@ def _write_decided(store: Store, part: str, draw: np.random.Generator) -> None:
     write_part(
         store,
         f"signatures/{part}.parquet",
-        *_batches(pa.table({"doc_id": verdicts["doc_id"], "text_bytes": text_bytes})),
+        *_batches(pa.table({"doc_id": verdicts["doc_id"], "text_hash": verdicts["doc_id"], "text_bytes": text_bytes})),
     )
     write_part(store, f"tokens/{part}.parquet", *_batches(pa.table(tokens)))
 

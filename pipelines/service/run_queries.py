@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from curation.errors import GristmillError, InputError
 from pipelines.answers import Answer, Failure, Match, Paragraph
-from pipelines.lookup import find, measured_rows, named, parts_of
+from pipelines.lookup import decision_rows, find, measured_rows, named, parts_of
 from pipelines.questions import MATCHES, spec_of, why_document
 from pipelines.report import figures
 from pipelines.report.rules import RuleRow, rule_rows
@@ -87,6 +87,15 @@ class Document(TypedDict):
     edits: list[Edit]
     paragraphs: list[Paragraph]
     people: list[Reviewed]
+
+
+class Side(TypedDict):
+    """A document beside another one; `text` is null where the run keeps none."""
+
+    document: Match
+    state: str
+    decided_by: str | None
+    text: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,8 +272,10 @@ def document(run: Run, name: str) -> Document:
     doc_id = bytes.fromhex(answers[0]["document"]["doc_id"])
     row = measured_rows(run, parts_of(run, [doc_id]), ["text", "edits", "signal.paragraph_languages"])[doc_id]
     text = row.get("text")
-    with asking(run, "people") as connection:
-        people = connection.execute(_PEOPLE, {"doc": doc_id}).fetchall()
+    people: list[tuple[object, ...]] = []
+    if run.parts("people"):
+        with asking(run, "people") as connection:
+            people = connection.execute(_PEOPLE, {"doc": doc_id}).fetchall()
     names = Reviewed.__annotations__
     paragraphs: object = row.get("signal.paragraph_languages")
     edits: object = row.get("edits")
@@ -275,6 +286,27 @@ def document(run: Run, name: str) -> Document:
         edits=edits[:MAX_SPANS] if isinstance(edits, list) else [],
         paragraphs=paragraphs[:MAX_SPANS] if isinstance(paragraphs, list) else [],
         people=[Reviewed(**dict(zip(names, values, strict=True))) for values in people],  # type: ignore[typeddict-item]
+    )
+
+
+def side(run: Run, name: str) -> Side:
+    """Returns what a document is compared by; `name` as for `document`.
+
+    Raises:
+        InputError: there is none, or the name means several.
+    """
+    doc_id = id_of(run, name)
+    parts = parts_of(run, [doc_id])
+    row = measured_rows(run, parts, ["text"]).get(doc_id)
+    decision = decision_rows(run, parts).get(doc_id)
+    if row is None or decision is None:
+        raise InputError(f"{name!r}: expected the name of a document of this run, found none")
+    text = row.get("text")
+    return Side(
+        document=named(row),
+        state=decision["state"],
+        decided_by=decision["decided_by"],
+        text=text[:TEXT_CHARS] if text is not None else None,
     )
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from pipelines.service.pages import administration, documents, exports, jobs, review, run, schedules, sessions
 
+PARTS = tuple(part.router for part in (sessions, jobs, run, documents, exports, review, schedules, administration))
 router = APIRouter(include_in_schema=False)
-for part in (sessions, jobs, run, documents, exports, review, schedules, administration):
-    router.include_router(part.router)
+for part in PARTS:
+    router.include_router(part)

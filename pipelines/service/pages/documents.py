@@ -46,7 +46,7 @@ def document(request: Request, named: NamedJob, run: JobRun, name: DocumentName)
 @router.get("/beside")
 def beside(request: Request, named: NamedJob, run: JobRun, one: DocumentName, other: DocumentName) -> Response:
     """Shows two documents side by side, what only one of them has marked."""
-    left, right = run_queries.document(run, one), run_queries.document(run, other)
+    left, right = run_queries.side(run, one), run_queries.side(run, other)
     texts = (left["text"] or "", right["text"] or "")
     sides = (
         (left, pieces(texts[0], differing(texts[0], texts[1]))),

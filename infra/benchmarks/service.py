@@ -50,7 +50,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         service = service_in(Path(scratch))
         shown, secret = filled(service, Path(scratch, "run"))
-        with live(service) as url:
+        with live(service, prepared=True) as url:
             asked = {path: path for paths in addresses(shown).values() for path in paths}
             pages = {name_of(path, shown): timed(url + path, rounds, secret) for path in asked}
             answers = {name: timed(url + path, rounds, secret) for name, path in questions(shown.job).items()}

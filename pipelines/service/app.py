@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.types import Message, Scope
 
 from curation.text.safe import visible
 from pipelines.service.admin_routes import router as admin_routes
@@ -18,6 +19,7 @@ from pipelines.service.asked import STATUS, service_of
 from pipelines.service.guard import Guard
 from pipelines.service.job_routes import router as job_routes
 from pipelines.service.pages import router as pages
+from pipelines.service.pages.rendering import compile_templates
 from pipelines.service.review_routes import router as review_routes
 from pipelines.service.run_routes import router as run_routes
 from pipelines.service.schedule_routes import router as schedule_routes
@@ -39,7 +41,8 @@ def create_app(service: Service, *, routers: Sequence[APIRouter] = ()) -> FastAP
     """
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await prepare(app)
         with service.working():
             yield
 
@@ -59,6 +62,20 @@ def create_app(service: Service, *, routers: Sequence[APIRouter] = ()) -> FastAP
     app.add_exception_handler(RequestValidationError, _misfit)
     app.add_middleware(Guard)
     return app
+
+
+async def prepare(app: FastAPI) -> None:
+    """Builds what the first answer would build: every route, for a path that is none, and every template."""
+    compile_templates()
+    scope: Scope = {"type": "http", "method": "GET", "path": "/-", "root_path": "", "headers": [], "query_string": b""}
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_: Message) -> None:
+        return None
+
+    await app.router(scope, receive, send)
 
 
 def _misfit(_: Request, error: Exception) -> Response:

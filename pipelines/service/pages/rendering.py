@@ -46,6 +46,12 @@ def environment() -> Environment:
     return made
 
 
+def compile_templates() -> None:
+    """Compiles every template, which takes longer than to answer with one."""
+    for name in environment().list_templates():
+        environment().get_template(name)
+
+
 def page(request: Request, template: str, *, status_code: int = 200, **values: object) -> HTMLResponse:
     """Returns a page; every template knows who asks (`principal`, None where nobody is known) and the path."""
     principal = getattr(request.state, "principal", None)

@@ -1,5 +1,6 @@
 """Services on a temporary folder, and processes that obey the protocol of an attempt without running anything."""
 
+import asyncio
 import contextlib
 import functools
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import uvicorn
 from sqlalchemy import update
 
-from pipelines.service.app import create_app
+from pipelines.service.app import create_app, prepare
 from pipelines.service.audit import Audit
 from pipelines.service.database import connect, open_database, writing
 from pipelines.service.dispatcher import Dispatcher
@@ -102,9 +103,14 @@ def service_in(folder: Path, *, script: str = ENDS + "end(0)", owner: str | None
 
 
 @contextlib.contextmanager
-def live(service: Service) -> Iterator[str]:
-    """Yields the address of a service that answers over a socket; nothing ticks by itself."""
+def live(service: Service, *, prepared: bool = False) -> Iterator[str]:
+    """Yields the address of a service that answers over a socket; nothing ticks by itself.
+
+    `prepared`: as `gristmill serve` is before it listens; else the first answer takes longer.
+    """
     app = create_app(service)
+    if prepared:
+        asyncio.run(prepare(app))
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None, ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -1,10 +1,12 @@
 """What pages answer without a browser: sessions, CSRF, policies, refusals; and where a text is marked."""
 
+import time
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from pipelines.service.app import create_app
 from pipelines.service.pages.highlights import Mark, Piece, differing, noted, pieces
 from pipelines.service.schedules import NewSchedule
 from pipelines.service.service import Service
@@ -113,6 +115,14 @@ def test_a_spec_keeps_its_bytes_through_the_form(client: TestClient, service: Se
     (job,) = service.jobs.page()
     assert job.spec == "job: a\ninputs: {files: {files: [data/*.txt]}}\n"
     assert "job: a\ninputs" in client.get(f"/new?like={job.id}").text
+
+
+def test_the_first_page_after_a_start_is_answered_within_200_ms_of_cpu_time(service: Service):
+    app = create_app(service)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        begun = time.process_time()
+        assert client.get("/").status_code == 200
+        assert time.process_time() - begun < 0.2, "routes and templates are built before the service listens"
 
 
 def test_older_jobs_are_on_further_pages(client: TestClient, service: Service):

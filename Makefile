@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 # One process per core, at most four; a file's tests stay together, for they share its fixtures.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 BENCHMARKS := words_and_minhash against_datatrove dedup_stage heuristics rules_and_edits shard_reading \
-	fasttext_predict languages review privacy contamination perplexity service verification completions learning
+	fasttext_predict languages review privacy contamination perplexity service verification completions learning extraction
 LOCK := pyproject.toml constraints.txt infra/setup.sh
 
 .PHONY: help run test ready quick check bench experiment soak gpu format docs clean
@@ -42,7 +42,7 @@ check: $(VENV)/.dev-stamp ## format, lint, types, layers, and whether the genera
 
 bench: $(VENV)/.dev-stamp ## CPU time against other tools, each in a venv of its own under .cache/; every script, then what missed
 	@missed=""; \
-	for name in $(BENCHMARKS); do $(BIN)/python infra/benchmarks/$$name.py || missed="$$missed $$name"; done; \
+	for name in $(BENCHMARKS); do PYTHONPATH="$(CURDIR)" $(BIN)/python infra/benchmarks/$$name.py || missed="$$missed $$name"; done; \
 	if [ -n "$$missed" ]; then echo "missed or failed:$$missed" >&2; exit 1; fi
 
 experiment: $(VENV)/.dev-stamp ## equal models on equal tokens of raw and curated text; goes on where it stopped

@@ -13,6 +13,7 @@ from numba.core.dispatcher import Dispatcher
 import curation.kernels
 from curation.kernels.bands import band_hashes, by_partition, candidate_pairs, scoped_hashes
 from curation.kernels.best_fit import best_fit
+from curation.kernels.boosted_trees import Trees, tree_scores
 from curation.kernels.byte_classes import byte_counts, class_counts, lanes_of
 from curation.kernels.byte_runs import byte_runs, flags_of, joined
 from curation.kernels.c4 import c4_removals, sentence_counts
@@ -28,6 +29,7 @@ from curation.kernels.folding import folded_words
 from curation.kernels.gopher import quality_counts
 from curation.kernels.grams import bitmap_of, candidates, grams_of
 from curation.kernels.html_blocks import html_blocks
+from curation.kernels.html_features import block_features
 from curation.kernels.html_main import block_sizes, chosen_tokens, comment_tokens
 from curation.kernels.html_text import html_text
 from curation.kernels.html_tokens import html_tokens
@@ -53,6 +55,14 @@ from curation.kernels.words import Bytes, Counts, WordArrays, words
 
 TEXT = "One two three four five six. Ein Wört – 漢字, ไทย ... 12\n\none\n".encode()
 
+ONE_LEAF = Trees(
+    feature_N=np.zeros(0, np.int16),
+    threshold_N=np.zeros(0, np.float32),
+    child_N2=np.zeros((0, 2), np.int32),
+    value_L=np.zeros(1),
+    root_R=np.full(1, -1, np.int32),
+)
+
 
 def warm() -> None:
     """Compiles all kernels, or loads them from the cache: about half a minute the first time."""
@@ -66,6 +76,8 @@ def warm() -> None:
     block_sizes(tokens, blocks)
     comment_tokens(page, tokens)
     html_text(page, tokens, chosen_tokens(tokens, blocks, np.ones(blocks.first_B.size, np.bool_)))
+    features_BF = block_features(page, tokens, blocks)
+    tree_scores(features_BF, ONE_LEAF)
 
 
 def kernels() -> dict[str, Dispatcher]:

@@ -90,6 +90,7 @@ def test_boundscheck_bites_on_the_unchecked_loads_and_only_when_it_is_on(tmp_pat
 def test_kernels_agree_with_their_oracles_with_bounds_checked_and_with_the_jit_off(mode, tmp_path, repository):
     tested = ("bands", "jaccard", "union_find", "words", "content", "lines", "minhash", "simplified", "fasttext")
     tested += ("folding", "families", "byte_runs", "grams", "ngrams", "html_tokens", "html_blocks", "html_text")
+    tested += ("html_features", "boosted_trees")
     kernel_tests = [f"kernels/test_{name}.py" for name in tested]
     names = (
         *kernel_tests,

@@ -1,0 +1,138 @@
+"""Which blocks of a page are its main content: features of blocks, boosted trees, a cut-off.
+
+The packaged model is made by infra/make_extraction_model.py from pages whose content people marked; it holds thresholds
+and weights, no text. A page keeps the blocks whose score is above the model's cut-off. Where that leaves few words (one
+short story, a stub), what is near the best score is kept. Blocks that repeat earlier ones stay: to drop them raised F1
+on articles by .001 and lowered it on Readability's pages by .03.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.archive import ERRORS, read_archive, write_archive
+from curation.errors import ArtifactError
+from curation.kernels.boosted_trees import Trees, checked, tree_scores
+from curation.kernels.html_blocks import Blocks
+from curation.kernels.html_features import FEATURES, block_features
+from curation.kernels.html_tokens import Tokens
+
+PACKAGED_MODEL = Path(__file__).resolve().parent / "models" / "content.npz"
+PACKAGED_SHA256 = "d805ac953425052dd1478ccf61389758b9247c6128dadd8f09f1848e49f724f5"
+FORMAT = "gristmill main content, 1"
+_WORDS = FEATURES.index("words")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cuts:
+    """Where content begins; chosen on held-out pages of the training folds."""
+
+    score: float
+    """A block above it is content."""
+    few_words: float
+    """With fewer words kept, the next rule is tried."""
+    margin: float
+    """...: blocks above the page's best score less this are content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentModel:
+    """Trees over `FEATURES`, and the cuts."""
+
+    trees: Trees
+    cuts: Cuts
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a model says of a page's B blocks."""
+
+    keep_B: NDArray[np.bool_]
+    score_B: NDArray[np.float64]
+    """Log-odds of being content."""
+    confidence: float
+    """0 to 1: mean distance of scores to the cut-off, by words; 0.5 is a distance of 1. 0 without words."""
+
+
+def main_content(page: NDArray[np.uint8], tokens: Tokens, blocks: Blocks, model: ContentModel) -> Content:
+    """Returns which blocks of a page are main content.
+
+    Args:
+        page: uint8 (N,), HTML in UTF-8.
+        tokens: `html_tokens(page)`.
+        blocks: `html_blocks(tokens)`.
+        model: `packaged_model()` or another.
+    """
+    features_BF = block_features(page, tokens, blocks)
+    score_B = tree_scores(features_BF, model.trees)
+    return decided(score_B, features_BF, model.cuts)
+
+
+def decided(score_B: NDArray[np.float64], features_BF: NDArray[np.float32], cuts: Cuts) -> Content:
+    """Returns what follows from scores and features by the cuts."""
+    words_B = features_BF[:, _WORDS].astype(np.float64)
+    keep_B = score_B > cuts.score
+    if score_B.size and words_B[keep_B].sum() < cuts.few_words:
+        keep_B |= score_B > score_B.max() - cuts.margin
+    distance_B = np.abs(score_B - cuts.score)
+    total = words_B.sum()
+    confidence = float((words_B * (distance_B / (1 + distance_B))).sum() / total) if total else 0.0
+    return Content(keep_B=keep_B, score_B=score_B, confidence=confidence)
+
+
+@cache
+def packaged_model() -> ContentModel:
+    """Returns the package's model.
+
+    Raises:
+        ArtifactError: the file is not the one that this version was released with.
+    """
+    return read_model(PACKAGED_MODEL.read_bytes(), name=PACKAGED_MODEL.name, sha256=PACKAGED_SHA256)
+
+
+def write_model(trees: Trees, cuts: Cuts) -> bytes:
+    """Returns a model's file, the same bytes for the same model."""
+    about = {
+        "format": FORMAT,
+        "features": hashlib.sha256("\n".join(FEATURES).encode()).hexdigest(),
+        "score": cuts.score,
+        "few_words": cuts.few_words,
+        "margin": cuts.margin,
+    }
+    return write_archive(about, trees._asdict())
+
+
+def read_model(content: bytes, *, name: str, sha256: str | None = None) -> ContentModel:
+    """Returns the model of a file.
+
+    Raises:
+        ArtifactError: it is none, is for other features, or has another digest than `sha256`.
+    """
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise ArtifactError(
+            f"{name}: expected a model of main content of sha256 {sha256}, found {found}; install the package again"
+        )
+    try:
+        arrays = read_archive(content, names=("about", *Trees._fields))
+        about = json.loads(arrays["about"].tobytes())
+        cuts = Cuts(**{key: float(about[key]) for key in Cuts.__slots__})
+        trees = checked(Trees(*(arrays[field] for field in Trees._fields)), num_features=len(FEATURES))
+        if not np.isfinite([cuts.score, cuts.few_words, cuts.margin]).all():
+            raise ValueError("cuts that are no numbers")
+        is_ours = (
+            about["format"] == FORMAT and about["features"] == hashlib.sha256("\n".join(FEATURES).encode()).hexdigest()
+        )
+    except ERRORS as error:
+        raise ArtifactError(f"{name}: expected a model of main content, found {error}; make it again") from None
+    if not is_ours:
+        raise ArtifactError(
+            f"{name}: expected a model for this version's features; make it again (infra/make_extraction_model.py)"
+        )
+    return ContentModel(trees=trees, cuts=cuts, sha256=found)

@@ -1,0 +1,212 @@
+"""Main content: ours against resiliparse, trafilatura and readability on pages whose content people marked.
+
+Usage: PYTHONPATH=. python infra/benchmarks/extraction.py [--rounds N]. By site in five folds: each page is scored by a
+model of the other four, with cuts chosen inside those four (for each of them, by a model of the other three).
+Ours is the text of kept blocks as it stands, without the renderer. CPU seconds: ours and resiliparse take turns on each
+page of the article benchmark, decoding included; the others' are of one pass in their venv, where all take turns.
+"""
+
+import re
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+from records import arguments, circumstances, save, verdict
+from resiliparse.extract.html2text import extract_plain_text
+from resiliparse.parse.encoding import bytes_to_str, detect_encoding
+from resiliparse.parse.html import HTMLTree
+
+from curation.kernels.boosted_trees import tree_scores
+from curation.kernels.html_block_texts import block_texts
+from curation.kernels.html_blocks import html_blocks
+from curation.kernels.html_tokens import html_tokens
+from curation.text.charset import decode
+from curation.text.content import main_content, packaged_model
+from infra.extraction.gold import NUM_FOLDS, Page, gold_pages
+from infra.extraction.peers import peer_texts
+from infra.extraction.scores import Overlap, accuracy, mean_overlap, overlap, segment_hits
+from infra.extraction.training import Sample, chosen_cuts, sample, text_of, trained
+
+DRAWS = 2000
+SHORT_WORDS = 150
+_LANGUAGE = re.compile(rb"<html[^>]{0,300}?\blang=[\"']?([a-zA-Z]{2})", re.I)
+Texts = dict[str, str]
+
+
+def held_out_texts(samples: list[Sample]) -> tuple[Texts, list[dict[str, float]]]:
+    """Returns our text of each page, and the cuts of each fold; nothing of a page's fold is chosen on that fold."""
+    folds = range(NUM_FOLDS)
+    without = {
+        pair: trained(one for one in samples if one.page.fold not in pair)
+        for pair in [*((fold,) for fold in folds), *combinations(folds, 2)]
+    }
+    texts, cuts = {}, []
+    for fold in folds:
+        others = [one for one in samples if one.page.fold != fold]
+        inner = [tree_scores(one.features_BF, without[tuple(sorted((one.page.fold, fold)))]) for one in others]
+        chosen = chosen_cuts(others, inner)
+        cuts.append({"score": chosen.score, "few_words": chosen.few_words, "margin": chosen.margin})
+        for one in samples:
+            if one.page.fold == fold:
+                texts[one.page.id] = text_of(one, tree_scores(one.features_BF, without[fold,]), chosen)
+    return texts, cuts
+
+
+def of_whole_texts(pages: list[Page], texts: Texts, name: str) -> list[Overlap]:
+    """Returns the overlap of each page of a set."""
+    return [overlap(texts[page.id], page.text) for page in pages if page.set == name]
+
+
+def rates(pages: list[Page], texts: Texts) -> dict[str, object]:
+    """Returns all measures of one extractor."""
+    found: dict[str, object] = {}
+    for name in ("article", "readability"):
+        mean = mean_overlap(of_whole_texts(pages, texts, name))
+        found[name] = {"precision": round(mean.precision, 4), "recall": round(mean.recall, 4), "f1": round(mean.f1, 4)}
+    by_length = {"short": True, "long": False}
+    for kind, is_short in by_length.items():
+        chosen = [
+            page for page in pages if page.set == "article" and (len(page.text.split()) < SHORT_WORDS) == is_short
+        ]
+        found[f"article_{kind}"] = {
+            "pages": len(chosen),
+            "f1": round(mean_overlap(of_whole_texts(chosen, texts, "article")).f1, 4),
+        }
+    segments = [page for page in pages if page.set == "segments"]
+    hits = np.array([segment_hits(texts[page.id], page) for page in segments])
+    found["segments"] = {
+        "accuracy": round(accuracy(hits), 4),
+        "wanted": round(float(hits[:, 0].sum() / hits[:, 1].sum()), 4),
+    }
+    found["segments"] |= {"unwanted": round(float(hits[:, 2].sum() / hits[:, 3].sum()), 4)}
+    languages = [language(page) for page in segments]
+    found["segments_by_language"] = {
+        name: {"pages": languages.count(name), "accuracy": round(accuracy(hits[[one == name for one in languages]]), 4)}
+        for name in sorted(set(languages))
+        if languages.count(name) >= 10
+    }
+    return found
+
+
+def language(page: Page) -> str:
+    """Returns what the page declares."""
+    match = _LANGUAGE.search(page.raw)
+    return match.group(1).decode().lower() if match else "none"
+
+
+def differences(pages: list[Page], ours: Texts, theirs: Texts, name: str) -> list[float]:
+    """Returns our measure less theirs, and its 95 % interval by paired bootstrap over sites."""
+    chosen = [page for page in pages if page.set == name]
+    sites = sorted({page.site for page in chosen})
+    members = [np.flatnonzero([page.site == site for page in chosen]) for site in sites]
+    if name == "segments":
+        rows = [np.array([segment_hits(texts[page.id], page) for page in chosen]) for texts in (ours, theirs)]
+        measure: Callable[[np.ndarray], float] = accuracy
+    else:
+        rows = [
+            np.array([(one.precision, one.recall) for one in of_whole_texts(chosen, texts, name)])
+            for texts in (ours, theirs)
+        ]
+        measure = _f1_of_means
+    random = np.random.default_rng(1)
+    drawn = []
+    for _ in range(DRAWS):
+        picked = np.concatenate([members[site] for site in random.integers(len(sites), size=len(sites))])
+        drawn.append(measure(rows[0][picked]) - measure(rows[1][picked]))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return [round(float(value), 4) for value in (measure(rows[0]) - measure(rows[1]), low, high)]
+
+
+def _f1_of_means(rows_P2: np.ndarray) -> float:
+    precision, recall = rows_P2.mean(axis=0)
+    return float(2 * precision * recall / (precision + recall))
+
+
+def ours_of(page: Page) -> str:
+    """Returns the main content by the packaged model, from bytes to text."""
+    data = np.frombuffer(decode(page.raw, declared=page.charset, is_html=True).text.encode(), np.uint8)
+    tokens = html_tokens(data)
+    blocks = html_blocks(tokens)
+    content = main_content(data, tokens, blocks, packaged_model())
+    texts = block_texts(tokens, blocks)
+    whole, bounds = texts.values.tobytes(), texts.offsets_D1.tolist()
+    return "\n".join(
+        whole[bounds[b] : bounds[b + 1]].decode(errors="replace") for b in np.flatnonzero(content.keep_B).tolist()
+    )
+
+
+def resiliparse_of(page: Page) -> str:
+    """Returns the main content by resiliparse."""
+    html = bytes_to_str(page.raw, detect_encoding(page.raw))
+    return extract_plain_text(HTMLTree.parse(html), main_content=True, alt_texts=False, comments=False)
+
+
+def milliseconds(pages: list[Page], rounds: int) -> dict[str, object]:
+    """Returns CPU milliseconds a page, and the median of the rounds' ratios."""
+    methods = {"ours": ours_of, "resiliparse": resiliparse_of}
+    for method in methods.values():
+        method(pages[0])
+    spent: dict[str, list[float]] = {name: [0.0] * rounds for name in methods}
+    for number in range(rounds):
+        for page in pages:
+            for name, method in methods.items():
+                started = time.process_time()
+                method(page)
+                spent[name][number] += time.process_time() - started
+    ratios = [ours / theirs for ours, theirs in zip(spent["ours"], spent["resiliparse"], strict=True)]
+    found: dict[str, object] = {
+        name: round(1000 * statistics.median(times) / len(pages), 2) for name, times in spent.items()
+    }
+    return found | {"ours_to_resiliparse": round(statistics.median(ratios), 2)}
+
+
+def main() -> int:
+    """Returns 1 where a target is missed."""
+    given = arguments(str(__doc__), rounds=5)
+    pages = gold_pages()
+    peers = peer_texts(pages)
+    samples = [sample(page, peers[page.id]) for page in pages]
+    ours, cuts = held_out_texts(samples)
+    methods = {"ours": ours} | {
+        name: {page.id: peers[page.id][name][0] for page in pages} for name in next(iter(peers.values()))
+    }
+    articles = [page for page in pages if page.set == "article"]
+    seconds = {name: statistics.mean(peers[page.id][name][1] for page in articles) for name in peers[pages[0].id]}
+    result = {
+        "circumstances": circumstances("lightgbm", "numba", "numpy", "resiliparse"),
+        "pages": {name: sum(page.set == name for page in pages) for name in ("article", "readability", "segments")},
+        "cuts_by_fold": cuts,
+        "rates": {name: rates(pages, texts) for name, texts in methods.items()},
+        "ours_less_trafilatura": {
+            name: differences(pages, ours, methods["trafilatura"], name)
+            for name in ("article", "readability", "segments")
+        },
+        "cpu_ms_per_article": milliseconds(articles, given.rounds),
+        "cpu_ms_per_article_in_peers_venv": {name: round(1000 * value, 1) for name, value in seconds.items()},
+    }
+    return verdict(missed(result), save("extraction", result))
+
+
+def missed(result: dict) -> list[str]:
+    """Returns the targets of the issue that were missed."""
+    ours, theirs = result["rates"]["ours"], result["rates"]["trafilatura"]
+    f1, ratio = ours["article"]["f1"], result["cpu_ms_per_article"]["ours_to_resiliparse"]
+    tenth = result["cpu_ms_per_article_in_peers_venv"]["trafilatura"] / 10
+    targets = [
+        (f1 >= theirs["article"]["f1"] - 0.005, f"articles: F1 {f1}, expected {theirs['article']['f1']} - 0.005"),
+        (
+            ours["segments"]["accuracy"] >= theirs["segments"]["accuracy"],
+            f"segments: {ours['segments']} below trafilatura",
+        ),
+        (ours["readability"]["f1"] >= 0.938, f"readability: F1 {ours['readability']['f1']}, expected 0.938"),
+        (ratio <= 1.2, f"CPU: {ratio} times resiliparse, expected 1.2"),
+        (result["cpu_ms_per_article"]["ours"] <= tenth, f"CPU: expected {tenth:.2f} ms, a tenth of trafilatura"),
+    ]
+    return [message for is_met, message in targets if not is_met]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

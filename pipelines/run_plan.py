@@ -13,6 +13,7 @@ import pyarrow as pa
 from curation.errors import InputError
 from curation.identity import fingerprint
 from curation.quality.language import PACKAGED_SHA256
+from curation.text.content import PACKAGED_SHA256 as CONTENT_MODEL
 from pipelines.artifacts import Artifact, artifacts_of
 from pipelines.configured import named_lists
 from pipelines.inputs.artifacts import read_artifact
@@ -175,6 +176,7 @@ def _fingerprint(
 ) -> str:
     tokenizer, artifacts = beside
     settings = decisive_settings(spec)
+    reads_pages = any(given.extractor == "gristmill" for given in spec.inputs.values())
     return fingerprint(
         {
             "spec": settings,
@@ -182,6 +184,7 @@ def _fingerprint(
             "language_model": spec.language_model.sha256 or PACKAGED_SHA256,
             "artifacts": [artifact.sha256 for artifact in artifacts],
             "quality_model": PACKAGED_MODELS if spec.quality_model else None,
+            **({"content_model": CONTENT_MODEL} if reads_pages else {}),
             "tokenizer": fingerprint([tokenizer.hex()]) if tokenizer else None,
             "limit": limit,
             "version": metadata.version("gristmill"),

@@ -3,8 +3,8 @@
 Families: the block itself (words, marks, links, function words of eleven languages, title), its neighbours, its place
 on the page, sums of its box and the three next larger ones, the best node, tags and hints around it, repeated
 structure. After dragnet (Peters & Lecocq 2013), Boilerpipe (Kohlschütter et al. 2010) and Readability. Words are
-counted by the words view: Han, kana and the orthographic clusters of Thai and its like by their own rates. No logarithms, no
-sums in an order that may change: the same bytes anywhere.
+counted by the words view: Han, kana and the orthographic clusters of Thai and its like by their own rates. No
+logarithms, no sums in an order that may change: the same bytes anywhere.
 """
 
 from functools import cache

@@ -21,6 +21,7 @@ from curation.kernels.boosted_trees import Trees, checked, tree_scores
 from curation.kernels.html_blocks import Blocks
 from curation.kernels.html_features import FEATURES, block_features
 from curation.kernels.html_tokens import Tokens
+from curation.text.main_blocks import Choice
 
 PACKAGED_MODEL = Path(__file__).resolve().parent / "models" / "content.npz"
 PACKAGED_SHA256 = "d805ac953425052dd1478ccf61389758b9247c6128dadd8f09f1848e49f724f5"
@@ -47,6 +48,16 @@ class ContentModel:
     trees: Trees
     cuts: Cuts
     sha256: str
+
+    @property
+    def name(self) -> str:
+        """Of the model, by its file; part of `extractor`."""
+        return f"content/{self.sha256[:12]}"
+
+    def __call__(self, page: NDArray[np.uint8], tokens: Tokens, blocks: Blocks, /) -> Choice:
+        """Returns the choice of a page's blocks (see `main_blocks.Chooser`)."""
+        content = main_content(page, tokens, blocks, self)
+        return Choice(keep_B=content.keep_B, confidence=content.confidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

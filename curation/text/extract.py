@@ -23,7 +23,7 @@ from curation.schema import DOCUMENT, EDIT, PAGE_FIELDS
 from curation.setting import key
 from curation.step import require
 from curation.text.charset import REPLACEMENT, decode
-from curation.text.main_blocks import WordsAndLinks
+from curation.text.content import packaged_model
 from curation.text.media import HTML_TYPES, kind_of
 from curation.text.page import PAGE_VERSION, Comments, Page, read_page
 from curation.text.page_metadata import ROBOTS_NAMES
@@ -41,7 +41,6 @@ _OUTPUT = pa.schema(
 )
 _OUTPUT_OF_PAGES = pa.schema([*_OUTPUT, *PAGE_FIELDS])
 _ROBOTS_META = "meta[name]"
-_CHOOSER = WordsAndLinks()
 Extractor = Literal["resiliparse", "gristmill"]
 
 
@@ -158,7 +157,7 @@ class Extract:
     def _extract_html(self, html: str) -> Extracted:
         if self.extractor == "resiliparse":
             return _extract_html(html, main=self.mode == "main")
-        chooser = _CHOOSER if self.mode == "main" else None
+        chooser = packaged_model() if self.mode == "main" else None
         page = read_page(html, chooser=chooser, comments=self.comments)
         name = f"gristmill/{PAGE_VERSION} {chooser.name if chooser else 'all'}"
         about = page.metadata

@@ -70,7 +70,7 @@ def read_page(html: str, *, chooser: Chooser | None, comments: Comments) -> Page
     size_B3 = block_sizes(tokens, blocks)
     keep_B, confidence = np.ones(blocks.first_B.size, np.bool_), None
     if chooser is not None:
-        choice = chooser(page, tokens, blocks, size_B3)
+        choice = chooser(page, tokens, blocks)
         keep_B, confidence = choice.keep_B, choice.confidence
         in_comment_B = comment_tokens(page, tokens)[blocks.first_B]
         keep_B = _with_comments(keep_B, in_comment_B, size_B3, comments)

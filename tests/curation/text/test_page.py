@@ -9,8 +9,8 @@ import pytest
 from curation.errors import BadRecord
 from curation.schema import PAGE_FIELDS
 from curation.text import page
+from curation.text.content import PACKAGED_SHA256, packaged_model
 from curation.text.extract import Extract
-from curation.text.main_blocks import WordsAndLinks
 from curation.text.page import read_page
 from tests.curation.text.test_extract import read_batch
 
@@ -25,7 +25,7 @@ ARTICLE = f"""<html lang=en><head><title>Bridge stays | The Paper</title>
 
 
 def read(html: str, comments: page.Comments = "drop") -> page.Page:
-    return read_page(html, chooser=WordsAndLinks(), comments=comments)
+    return read_page(html, chooser=packaged_model(), comments=comments)
 
 
 def test_main_content_is_what_is_said_and_neither_links_nor_comments():
@@ -154,13 +154,14 @@ def test_the_step_gives_markdown_and_the_columns_of_pages():
     assert result.schema == step.output_schema(batch.schema)
     paper, given, binary = result.to_pylist()
     assert paper["text"].startswith(f"# Bridge stays\n\n{STORY}")
-    assert paper["extractor"] == "gristmill/1 words-and-links"
+    assert paper["extractor"] == f"gristmill/1 content/{PACKAGED_SHA256[:12]}"
     assert (paper["page_title"], paper["page_date"], paper["charset"]) == (
         "Bridge stays & opens",
         "2021-03-04",
         "utf-16-le",
     )
     assert 0 < paper["signal.page_removed_fraction"] < 1
+    assert 0 < paper["signal.page_confidence"] < 1
     assert (given["text"], binary["extract_error"]) == ("given", "binary")
     assert [given[field.name] for field in PAGE_FIELDS] == [None] * len(PAGE_FIELDS)
     alone = step(read_batch({"text": "given"}))

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from curation.kernels import kernel
 
 MAX_NODES = 1 << 20
+_ROWS = 512
+"""Rows that go through all trees before the next ones do: they stay in the processor's cache."""
 
 
 class Trees(NamedTuple):
@@ -66,10 +68,11 @@ def tree_scores(features_BF: NDArray[np.float32], trees: Trees) -> NDArray[np.fl
 
 @kernel
 def _tree_scores(features_BF, feature_N, threshold_N, child_N2, value_L, root_R, score_B):  # type: ignore[no-untyped-def]
-    for r in range(root_R.size):
-        root = root_R[r]
-        for b in range(score_B.size):
-            node = root
-            while node >= 0:
-                node = child_N2[node, np.uint64(features_BF[b, feature_N[node]] > threshold_N[node])]
-            score_B[b] += value_L[~node]
+    for low in range(0, score_B.size, _ROWS):
+        for r in range(root_R.size):
+            root = root_R[r]
+            for b in range(low, min(low + _ROWS, score_B.size)):
+                node = root
+                while node >= 0:
+                    node = child_N2[node, np.uint64(features_BF[b, feature_N[node]] > threshold_N[node])]
+                score_B[b] += value_L[~node]

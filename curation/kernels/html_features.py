@@ -291,6 +291,12 @@ def _features(  # type: ignore[no-untyped-def]
         if _is_inside(parent_X, box_B[b], best):
             best_first = b if best_first < 0 else best_first
             best_last = b
+    above_X2 = np.zeros((parent_X.size, 2), np.bool_)  # boxes around the best one and the narrow one, and these
+    for i in range(2):
+        x = best if i == 0 else narrow
+        while x >= 0:
+            above_X2[x, i] = True
+            x = parent_X[x]
     heading = h1 = -1
     for b in range(num):
         row, local = features_BF[b], local_BL[b]
@@ -327,7 +333,9 @@ def _features(  # type: ignore[no-untyped-def]
         place = -1.0
         if best_first >= 0:
             place = (b - best_first) / max(best_last - best_first, 1)
-        f = _best_features(row, f, box_B[b], parent_X, sums_X8, best, narrow, page_words, min(max(place, -9.0), 9.0))
+        f = _best_features(
+            row, f, box_B[b], parent_X, sums_X8, above_X2, best, narrow, page_words, min(max(place, -9.0), 9.0)
+        )
         f = _repeats(row, f, box_B[b], parent_X, siblings_X3, path_B3[b])
         _levels(row, f, box_B[b], parent_X, tag_X, hints_X, group_C)
 
@@ -371,10 +379,11 @@ def _container_features(row, f, b, measures_B4, parent_X, sums_X8, box_B, page_w
 
 
 @borrowing
-def _best_features(row, f, x, parent_X, sums_X8, best, narrow, page_words, place):  # type: ignore[no-untyped-def]
-    for at, wanted in ((f, best), (f + 4, narrow)):
+def _best_features(row, f, x, parent_X, sums_X8, above_X2, best, narrow, page_words, place):  # type: ignore[no-untyped-def]
+    for i in range(2):
+        wanted, at = (best, f) if i == 0 else (narrow, f + 4)
         levels, above = 0, x
-        while above >= 0 and not _is_inside(parent_X, wanted, above):  # the first box around both
+        while above >= 0 and not above_X2[above, i]:  # the first box around both
             above = parent_X[above]
             levels += 1
             if levels > MAX_LEVELS:

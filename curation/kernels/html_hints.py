@@ -32,7 +32,13 @@ HINTS = {
     "media": ("caption", "figure", "gallery", "image", "photo", "video", "player", "slide", "media", "embed"),
 }
 """Pieces of words by kind; the n-th kind is bit n. Other markup (`hidden`, `style="display:none"`) is HIDDEN too."""
+_NO_COMMENT = (
+    *("comments open", "comments closed", "comments off", "comment open", "comment closed", "comment off"),
+    *("no comment", "has comment", "with comment", "without comment", "open comment", "closed comment"),
+)
+"""Where one of these is found, "comment" says only whether readers may write some."""
 NUM_HINTS = len(HINTS)
+_COMMENT, _TAKEN_BACK = (np.uint32(1 << bit) for bit in (list(HINTS).index("comment"), NUM_HINTS))
 HIDDEN = np.uint32(1 << list(HINTS).index("hidden"))
 _SYMBOLS = 27
 _PRIME, _BASIS = np.uint64(0x100000001B3), np.uint64(0xCBF29CE484222325)
@@ -45,7 +51,7 @@ def _automaton() -> tuple[NDArray[np.int16], NDArray[np.uint32]]:
     """Returns the next state by state and symbol (0: boundary, 1 to 26: letter), and the hints found in each state."""
     children: list[dict[int, int]] = [{}]
     bits = [0]
-    for bit, pieces in enumerate(HINTS.values()):
+    for bit, pieces in enumerate([*HINTS.values(), _NO_COMMENT]):
         for piece in pieces:
             state = 0
             for symbol in (0 if letter == " " else ord(letter) - 96 for letter in piece):
@@ -136,6 +142,8 @@ def hints_of(page, begin, end, next_S27, bits_S, attributes_A):  # type: ignore[
                 for i in range(value, stop):
                     if not np.uint8(48) <= page[i] <= np.uint8(57):
                         signature = np.uint64((signature ^ np.uint64(page[i])) * _PRIME)
+    if bits & _TAKEN_BACK:
+        bits &= ~(_COMMENT | _TAKEN_BACK)
     return bits, signature
 
 

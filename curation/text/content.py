@@ -21,11 +21,14 @@ from curation.kernels.boosted_trees import Trees, checked, tree_scores
 from curation.kernels.html_blocks import Blocks
 from curation.kernels.html_features import FEATURES, block_features
 from curation.kernels.html_tokens import Tokens
-from curation.text.main_blocks import Choice
+from curation.text.main_blocks import Choice, by_words_and_links
 
 PACKAGED_MODEL = Path(__file__).resolve().parent / "models" / "content.npz"
 PACKAGED_SHA256 = "d805ac953425052dd1478ccf61389758b9247c6128dadd8f09f1848e49f724f5"
 FORMAT = "gristmill main content, 1"
+MAX_BLOCKS = 20_000
+"""More blocks are left to the rule by words and links, whose name `extractor` then has: features and trees would take
+more than half a second. The largest of 980 real pages has 6,220."""
 _WORDS = FEATURES.index("words")
 
 
@@ -54,10 +57,14 @@ class ContentModel:
         """Of the model, by its file; part of `extractor`."""
         return f"content/{self.sha256[:12]}"
 
-    def __call__(self, page: NDArray[np.uint8], tokens: Tokens, blocks: Blocks, /) -> Choice:
+    def __call__(
+        self, page: NDArray[np.uint8], tokens: Tokens, blocks: Blocks, size_B3: NDArray[np.int64], /
+    ) -> Choice:
         """Returns the choice of a page's blocks (see `main_blocks.Chooser`)."""
+        if blocks.first_B.size > MAX_BLOCKS:
+            return by_words_and_links(size_B3)
         content = main_content(page, tokens, blocks, self)
-        return Choice(keep_B=content.keep_B, confidence=content.confidence)
+        return Choice(keep_B=content.keep_B, by=self.name, confidence=content.confidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

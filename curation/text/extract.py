@@ -159,7 +159,7 @@ class Extract:
             return _extract_html(html, main=self.mode == "main")
         chooser = packaged_model() if self.mode == "main" else None
         page = read_page(html, chooser=chooser, comments=self.comments)
-        name = f"gristmill/{PAGE_VERSION} {chooser.name if chooser else 'all'}"
+        name = f"gristmill/{PAGE_VERSION} {page.chosen_by}"
         about = page.metadata
         return Extracted(text=page.text, extractor=name, opt_out=about.opt_out, language=about.language, page=page)
 

@@ -15,7 +15,7 @@ from curation.kernels.html_blocks import html_blocks
 from curation.kernels.html_main import LINK_BYTES, VISIBLE_BYTES, WORDS, block_sizes, chosen_tokens, comment_tokens
 from curation.kernels.html_text import html_text
 from curation.kernels.html_tokens import html_tokens
-from curation.text.main_blocks import Chooser
+from curation.text.main_blocks import Choice, Chooser
 from curation.text.page_metadata import PageMetadata, page_metadata
 
 Comments = Literal["drop", "keep"]
@@ -47,6 +47,8 @@ class Page:
     """What a page became."""
 
     text: str
+    chosen_by: str
+    """Name of what chose the main content; `all`: nothing did."""
     metadata: PageMetadata
     signals: PageSignals
 
@@ -68,34 +70,35 @@ def read_page(html: str, *, chooser: Chooser | None, comments: Comments) -> Page
     tokens = html_tokens(page)
     blocks = html_blocks(tokens)
     size_B3 = block_sizes(tokens, blocks)
-    keep_B, confidence = np.ones(blocks.first_B.size, np.bool_), None
+    choice = Choice(keep_B=np.ones(blocks.first_B.size, np.bool_), by="all")
+    keep_B = choice.keep_B
     if chooser is not None:
-        choice = chooser(page, tokens, blocks)
-        keep_B, confidence = choice.keep_B, choice.confidence
+        choice = chooser(page, tokens, blocks, size_B3)
         in_comment_B = comment_tokens(page, tokens)[blocks.first_B]
-        keep_B = _with_comments(keep_B, in_comment_B, size_B3, comments)
+        keep_B = _with_comments(choice.keep_B, in_comment_B, size_B3, comments)
     try:
         text = html_text(page, tokens, chosen_tokens(tokens, blocks, keep_B))
     except ValueError as error:
         raise BadRecord("html_failed", str(error)) from None
     return Page(
         text=text.tobytes().decode(errors="replace"),
+        chosen_by=choice.by,
         metadata=page_metadata(page, tokens),
-        signals=_signals(page.size, text.size, size_B3, keep_B, confidence),
+        signals=_signals(page.size, text.size, size_B3, keep_B, choice.confidence),
     )
 
 
 def _with_comments(
     keep_B: NDArray[np.bool_], in_comment_B: NDArray[np.bool_], size_B3: NDArray[np.int64], comments: Comments
 ) -> NDArray[np.bool_]:
-    """Returns the choice without comments, or with them; those of a discussion are its content."""
+    """Returns the choice without comments, or with all that have words; those of a discussion are its content."""
     visible_B = size_B3[:, VISIBLE_BYTES]
-    if comments == "keep":
+    commented, chosen = int(visible_B[keep_B & in_comment_B].sum()), int(visible_B[keep_B].sum())
+    if comments == "keep" or commented > DISCUSSION_FRACTION * chosen:
         is_said_B = (size_B3[:, WORDS] >= MIN_COMMENT_WORDS) & (2 * size_B3[:, LINK_BYTES] < visible_B)
         kept_B: NDArray[np.bool_] = keep_B | (in_comment_B & is_said_B)
         return kept_B
-    commented, chosen = int(visible_B[keep_B & in_comment_B].sum()), int(visible_B[keep_B].sum())
-    return keep_B if commented > DISCUSSION_FRACTION * chosen else keep_B & ~in_comment_B
+    return keep_B & ~in_comment_B
 
 
 def _signals(

@@ -49,6 +49,8 @@ def test_features_of_an_article_are_what_one_counts_by_definition():
     ("attributes", "expected"),
     [
         (' class="post-comments"', {"article", "comment"}),
+        (" class='post comments-open'", {"article"}),
+        (" class=no-comments", set()),
         (" class=articleBody", {"article"}),
         (" id='ad'", {"advertisement"}),
         (" class=header", {"head"}),

@@ -9,7 +9,7 @@ import pytest
 from curation.errors import BadRecord
 from curation.schema import PAGE_FIELDS
 from curation.text import page
-from curation.text.content import PACKAGED_SHA256, packaged_model
+from curation.text.content import MAX_BLOCKS, PACKAGED_SHA256, packaged_model
 from curation.text.extract import Extract
 from curation.text.page import read_page
 from tests.curation.text.test_extract import read_batch
@@ -21,7 +21,7 @@ ARTICLE = f"""<html lang=en><head><title>Bridge stays | The Paper</title>
 <meta name=robots content="noai"></head><body>
 <ul><li><a href=/>Home</a><li><a href=/n>News</a></ul><h1>Bridge stays</h1><p>{STORY}</p><p>{STORY} It will be painted.</p>
 <div id="comments"><p>{STORY} I do not agree with any of that, said one.</p></div>
-<p><a href=1>More news from the town and its many bridges</a></p></body></html>"""
+<div class=related><a href=1>More news from the town and its many bridges</a></div></body></html>"""
 
 
 def read(html: str, comments: page.Comments = "drop") -> page.Page:
@@ -37,6 +37,7 @@ def test_main_content_is_what_is_said_and_neither_links_nor_comments():
 def test_a_page_of_comments_alone_is_a_discussion_and_keeps_them():
     talk = "".join(f"<div class='comment reply'><p>{STORY} {number}</p></div>" for number in range(5))
     assert read(f"<h1>Talk</h1>{talk}").text.count("town council") == 5
+    assert read(f"<h1>Talk</h1>{talk}", "keep").text.count("town council") == 5
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,9 @@ def test_comments_are_known_by_class_id_and_schema_org(tag: str):
 
 
 def test_a_class_that_says_whether_comments_are_open_is_none():
-    assert STORY in read(f"<p>{STORY} {STORY} {STORY}</p><div class='comments-open'><p>{STORY}").text.splitlines()
+    inside = f"<p>{STORY} {STORY} {STORY}</p><div class='comments-open'><p>{STORY}"
+    assert STORY in read(inside).text.splitlines()
+    assert read(inside).text == read(inside.replace("comments-open", "x")).text
 
 
 def test_a_page_says_who_wrote_it_and_when():
@@ -102,8 +105,9 @@ def test_signals_are_shares_of_what_was_there():
     signals = read(
         "<p>one two three four five six seven eight nine ten eleven twelve <a>in</a> x y z q r</p><a>abcd</a>"
     ).signals
-    assert (signals.link_density, signals.confidence) == (2 / 58, None)
+    assert signals.link_density == 2 / 58
     assert signals.removed_fraction == 4 / 62
+    assert 0 < signals.confidence < 1
 
 
 HOSTILE = {
@@ -126,7 +130,22 @@ HOSTILE = {
     "times": "<time pubdate>" * 600_000,
     "comments": "<!--" * 2_500_000,
     "nul": "\0" * 10_000_000,
+    "blocks_for_the_model": ("<div>" * 500 + "x" + "</div>" * 500) * 2 + "<p><a>word " * (MAX_BLOCKS - 2),
+    "deep_blocks": "<div>" * 500
+    + "<p class=comment>a, b. " * (MAX_BLOCKS - 1)
+    + "</div>" * 500
+    + "<p>"
+    + "w. " * 99999,
 }
+
+
+def test_a_page_of_too_many_blocks_is_left_to_the_rule_and_says_so_in_extractor():
+    most = "<p>" + "a b " * 20 + "</p>"
+    batch = read_batch(*({"text": most * num, "content_type": "text/html"} for num in (MAX_BLOCKS, MAX_BLOCKS + 1)))
+    by_model, by_rule = Extract(extractor="gristmill")(batch).to_pylist()
+    assert by_model["extractor"] == f"gristmill/1 content/{PACKAGED_SHA256[:12]}"
+    assert (by_rule["extractor"], by_rule["signal.page_confidence"]) == ("gristmill/1 words-and-links", None)
+    assert by_rule["text"].count("\n\n") == MAX_BLOCKS, "twenty words and no links are content by the rule"
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ from curation.kernels.html_block_texts import (
     STRONG_BYTES,
     block_texts,
 )
-from curation.kernels.html_blocks import LEVEL_C, Blocks
+from curation.kernels.html_blocks import Blocks
 from curation.kernels.html_boxes import LINK_WORDS as BOX_LINK_WORDS
 from curation.kernels.html_boxes import (
     MARKS,
@@ -47,6 +47,7 @@ from curation.kernels.html_boxes import (
 )
 from curation.kernels.html_hints import HINTS, NUM_HINTS
 from curation.kernels.html_names import CODE, NAMES
+from curation.kernels.html_roles import LEVEL_C
 from curation.kernels.html_tokens import Tokens
 from curation.kernels.words import words
 

@@ -5,6 +5,9 @@
   const HEIGHT = 280;
   const COLOURS = ["--accent", "--gated", "--kept", "--exact", "--review", "--total", "--ink", "--near"];
   const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
+  const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
+  const short = (value) => value === null ? "" : Math.abs(value) < 1e15 ? compact.format(value) : value.toExponential(1);
+  const labels = (_, ticks) => ticks.map(short);
   const shown = [];
 
   function columns(table) {
@@ -38,7 +41,7 @@
       width: place.clientWidth,
       height: HEIGHT,
       scales: { x: { time: false }, y: figure.dataset.top ? { range: [0, Number(figure.dataset.top)] } : {} },
-      axes: [{ ...axis, label: names[0], labelSize: 20 }, { ...axis, size: 56 }],
+      axes: [{ ...axis, label: names[0], labelSize: 20, space: 64, values: labels }, { ...axis, size: 64, values: labels }],
       series: [{ label: names[0] }, ...lines],
     };
     shown.push([figure, new uPlot(options, data, place)]);

@@ -64,6 +64,8 @@ class Doc:
     license: str | None = None
     domain: str | None = None
     extra: str | None = None
+    generator: str | None = None
+    template: str | None = None
     signals: dict[str, float | None] = field(default_factory=dict)
 
 
@@ -171,6 +173,8 @@ def _measured(doc: Doc, identifier: bytes, row: int) -> dict[str, object]:
         "license": doc.license,
         "domain": doc.domain,
         "extra": doc.extra,
+        "generator": doc.generator,
+        "template": doc.template,
         "raw_hash": hash_bytes(doc.text.encode(errors="replace")),
     }
     return provenance | {"text": doc.text, "edits": [], "signal.language": doc.language} | signals

@@ -65,6 +65,8 @@ def hostile_run(folder: Path) -> Run:
                 license=attack,
                 domain=attack[:40],
                 extra=json.dumps({"dialect": attack}),
+                generator=f"{attack}{index}" if index % 2 else None,
+                template=f"{attack}{index}" if index % 2 else None,
                 state=state,
                 decided_by=None if state == "kept" else f"gate/{attack}",
                 failed=(failed,) if state == "dropped" else (),

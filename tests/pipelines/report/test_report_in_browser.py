@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.report import write_report
+from tests.exports import write_export
 from tests.lessons import write_lessons
 from tests.pipelines.report.hostile import ATTACKS, hostile_run
-from tests.rundirs import example_docs, write_run
+from tests.rundirs import Doc, example_docs, write_run
 
 pytestmark = pytest.mark.browser
 
@@ -20,6 +21,19 @@ from selenium.webdriver.support.expected_conditions import alert_is_present  # n
 from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars")
+
+SYNTHETIC = [
+    Doc(
+        text="Which river?\nThe Kirba.\n" * 30,
+        language=language,
+        generator="tasks",
+        template=template,
+        state=state,
+        decided_by=None if state == "kept" else "quality/num_words",
+    )
+    for template in ("question_answer", "sentence_order", "rephrase_encyclopedia/long_name_of_a_recipe")
+    for language, state in (("en", "kept"), ("de", "dropped"), (None, "review"))
+]
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +62,12 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "hostile":
         hostile_run(folder)
         write_lessons(folder, [f"{attack} {number}" for number in range(8) for attack in ATTACKS])
+        write_export(folder, ATTACKS, [f"{attack} {number}" for number in range(4) for attack in ATTACKS])
     else:
-        write_run(folder, example_docs() if request.param == "example" else ())
+        write_run(folder, [*example_docs(), *SYNTHETIC] if request.param == "example" else ())
         if request.param == "example":
             write_lessons(folder, ["quality/num_words", "quality/alpha_word_fraction", "language/language"])
+            write_export(folder, ("easy", "all"), ("quality/num_words", "readability", "fasttext/reference"))
     return Path(write_report(str(folder)).path)
 
 

@@ -31,12 +31,14 @@ from curation.text.c4 import C4Lines
 from curation.text.dclm import LineFeedRuns, UrlsInText
 from curation.text.edits import ControlCharacters, Nfc
 from curation.text.extract import Extract, Extractor
+from curation.text.mojibake import Mojibake
 from curation.text.page import Comments
 from curation.text.refinedweb import RefinedWebLines
 
 Named = TypeVar("Named")
 
 EDITS: dict[str, Step] = {
+    "mojibake": Mojibake(),
     "control_characters": ControlCharacters(),
     "nfc": Nfc(),
     "c4_lines": C4Lines(),

@@ -185,11 +185,19 @@ def _fingerprint(
             "artifacts": [artifact.sha256 for artifact in artifacts],
             "quality_model": PACKAGED_MODELS if spec.quality_model else None,
             **({"content_model": CONTENT_MODEL} if reads_pages else {}),
+            "libraries": _libraries(spec),
             "tokenizer": fingerprint([tokenizer.hex()]) if tokenizer else None,
             "limit": limit,
             "version": metadata.version("gristmill"),
         }
     )
+
+
+def _libraries(spec: JobSpec) -> dict[str, str]:
+    """Returns the versions of the libraries that decide what the text of documents is."""
+    used = {given.extractor for given in spec.inputs.values() if given.extract != "none"} - {"gristmill"}
+    edits = {edit for phase in (spec, *spec.phases) for edit in phase.edits}
+    return {name: metadata.version(name) for name in sorted(used | ({"ftfy"} if "mojibake" in edits else set()))}
 
 
 def decisive_settings(spec: JobSpec) -> dict[str, object]:

@@ -142,7 +142,7 @@ def test_a_newcomer_gets_from_nothing_to_a_training_step(
     browser.get(job)
     visit.click(By.CSS_SELECTOR, "#exports a[href*=trainings]")
     visit.wait("document.querySelector('.plot canvas')")
-    assert f"{STEPS - 1} of {STEPS}" in browser.find_element(By.CSS_SELECTOR, ".tiles").text
+    assert f"{STEPS} of {STEPS}" in browser.find_element(By.CSS_SELECTOR, ".tiles").text
     visit.picture("9-training")
 
 

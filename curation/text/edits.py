@@ -46,11 +46,11 @@ class ControlCharacters:
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Returns `schema` unchanged."""
-        return _require_text(schema)
+        return require_text(schema)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Returns the batch with edited texts; a batch of clean texts is returned as it is."""
-        return _edited(batch, _Controls(), _has_controls(batch.column("text")))
+        return edited(batch, _Controls(), _has_controls(batch.column("text")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +59,11 @@ class Nfc:
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Returns `schema` unchanged."""
-        return _require_text(schema)
+        return require_text(schema)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Returns the batch with edited texts; a batch of ASCII texts is returned as it is."""
-        return _edited(batch, _Composition(), _may_decompose(batch.column("text")))
+        return edited(batch, _Composition(), _may_decompose(batch.column("text")))
 
 
 _CONTROL = re.compile("(?:\r\n|[\x00-\x08\x0b-\x1f\x7f-\x9f])+")
@@ -75,17 +75,23 @@ _NFC_PIECE = re.compile("[\x00-\x7f]?[^\x00-\x7f]+")
 _FIRST_COMBINING_BYTE = 0xCC
 
 
-def _require_text(schema: pa.Schema) -> pa.Schema:
+def require_text(schema: pa.Schema) -> pa.Schema:
+    """Returns `schema` if it has texts and edits."""
     return require(require(schema, "text", pa.string()), "edits", pa.list_(EDIT))
 
 
-class _Rule(Protocol):
+class TextRule(Protocol):
     """What an edit does to one text: as a whole, and change by change (in order, apart from one another)."""
 
     name: str
 
-    def result(self, text: str) -> str: ...
-    def changes(self, text: str) -> Iterator[Change]: ...
+    def result(self, text: str) -> str:
+        """Returns the edited text."""
+        ...
+
+    def changes(self, text: str) -> Iterator[Change]:
+        """Yields what the edit changes, in characters of `text`."""
+        ...
 
 
 class _Controls:
@@ -110,10 +116,10 @@ class _Composition:
             old = match.group()
             new = unicodedata.normalize("NFC", old)
             if new != old:
-                yield _trimmed(match.start(), old, new)
+                yield trimmed(match.start(), old, new)
 
 
-def _trimmed(start: int, old: str, new: str) -> Change:
+def trimmed(start: int, old: str, new: str) -> Change:
     """Returns the change from `old` to `new` without their common prefix and suffix."""
     shorter = min(len(old), len(new))
     head = next((i for i in range(shorter) if old[i] != new[i]), shorter)
@@ -121,7 +127,7 @@ def _trimmed(start: int, old: str, new: str) -> Change:
     return Change(start=start + head, end=start + len(old) - tail, text=new[head : len(new) - tail])
 
 
-def _edited(batch: pa.RecordBatch, rule: _Rule, suspects: list[int]) -> pa.RecordBatch:
+def edited(batch: pa.RecordBatch, rule: TextRule, suspects: list[int]) -> pa.RecordBatch:
     """Returns `batch` with the changes of its suspect rows made and recorded."""
     texts: list[str] = []
     records: list[list[dict[str, object]]] = []
@@ -150,7 +156,7 @@ def _with_rows(batch: pa.RecordBatch, rows: list[int], columns: dict[str, pa.Arr
     return batch
 
 
-def _records(before: str, after: str, rule: _Rule) -> list[dict[str, object]]:
+def _records(before: str, after: str, rule: TextRule) -> list[dict[str, object]]:
     """Returns the EDIT records of what `rule` changed, with byte ranges in `before`."""
     changes = list(islice(rule.changes(before), MAX_EDITS + 1))
     single = changes if len(changes) <= MAX_EDITS else changes[: MAX_EDITS - 1]

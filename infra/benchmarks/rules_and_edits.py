@@ -4,7 +4,7 @@ Usage: GRISTMILL_CORPORA=... python infra/benchmarks/rules_and_edits.py [--round
 
 `url_rules`, with the package's word lists and a list of 100,000 drawn domains: the addresses of
 $GRISTMILL_CORPORA/dev/extraction_gold, 20 times, in thousands of URLs per CPU-second. The others on 8 MB of English
-prose, in 10^6 bytes of UTF-8 text per CPU-second: `bad_words` with the English list, `urls_in_text`, and
+prose, in 10^6 bytes of UTF-8 text per CPU-second: `bad_words` with the English list, `mojibake`, `urls_in_text`, and
 `line_feed_runs`, each over batches of 400 documents. User and system time after a warm-up; figures are medians.
 Writes infra/benchmarks/results/rules_and_edits.json. There are no targets.
 """
@@ -33,6 +33,7 @@ from pipelines.inputs.urls import site_of
 NUM_DOMAINS, REPEATS, BATCH = 100_000, 20, 400
 ON_TEXT: dict[str, Step] = {
     "bad_words": BadWords(),
+    "mojibake": EDITS["mojibake"],
     "urls_in_text": EDITS["urls_in_text"],
     "line_feed_runs": EDITS["line_feed_runs"],
 }

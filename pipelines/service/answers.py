@@ -110,7 +110,7 @@ class Training(BaseModel):
     steps: int
     state: Literal["running", "done", "stopped"]
     is_lost: bool
-    step: int
+    step: int | None  # the last one it told of, from 0; null: none yet
     stage: str | None
     created: datetime.datetime
     seen: datetime.datetime
@@ -332,5 +332,6 @@ def schedule_of(row: tables.Schedule) -> Schedule:
 def training_of(row: tables.Training, *, is_lost: bool) -> Training:
     """Returns a training as the API shows it."""
     values = {name: getattr(row, name) for name in Training.model_fields if hasattr(row, name)}
+    values["step"] = row.step if row.step >= 0 else None
     times = {"created": time_of(row.created_ms), "seen": time_of(row.seen_ms)}
     return Training.model_validate({**values, **times, "is_lost": is_lost})

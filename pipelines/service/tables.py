@@ -139,7 +139,7 @@ class Training(Base):
     global_batch: Mapped[int]
     steps: Mapped[int]
     state: Mapped[str] = mapped_column(String(16))  # running | done | stopped
-    step: Mapped[int]
+    step: Mapped[int]  # the last one told of, from 0; -1: none
     stage: Mapped[str | None] = mapped_column(String(200))
     created_ms: Mapped[int]
     seen_ms: Mapped[int]

@@ -41,7 +41,7 @@ class Trainings:
         with writing(self.jobs.engine) as session:
             found = session.scalars(select(Training).where(*named)).first()
             if found is None:
-                found = Training(id=new_id(now), export=export, name=name, host=host, created_ms=now, step=0)
+                found = Training(id=new_id(now), export=export, name=name, host=host, created_ms=now, step=-1)
                 session.add(found)
             found.global_batch, found.steps, found.state, found.seen_ms = global_batch, steps, "running", now
         return found

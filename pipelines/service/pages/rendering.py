@@ -6,6 +6,7 @@ Text from data passes `visible` (the filters `plain` and `block`) and autoescape
 
 import datetime
 import hashlib
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
 from importlib.resources import files
@@ -40,7 +41,7 @@ def environment() -> Environment:
     made.filters.update(
         plain=plain, block=block, breakable=breakable, link=link, percent=percent, size=size,
         number=number, failure=lambda item: plain(failure_text(item)), when=when, duration=duration, value=value,
-        shown=shown,
+        shown=shown, leaf=leaf,
     )  # fmt: skip
     made.globals.update(asset=asset, segment=segment)
     return made
@@ -59,6 +60,11 @@ def page(request: Request, template: str, *, status_code: int = 200, **values: o
         principal=principal, csrf=(principal.csrf if principal else None) or "", at=request.url.path, **values
     )  # fmt: skip
     return HTMLResponse(content, status_code=status_code)
+
+
+def leaf(path: str) -> str:
+    """Returns the last name of a path, which a training on another machine told of: POSIX or Windows."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or path
 
 
 def when(time: datetime.datetime | None) -> str:

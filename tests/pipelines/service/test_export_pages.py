@@ -48,16 +48,19 @@ def test_an_export_has_a_page_with_its_files_and_a_step_leads_to_documents_and_b
 
 def test_a_training_has_a_page_with_the_numbers_of_its_chart(client: TestClient, service: Service, at: str):
     (export,) = client.get(f"/api{at}/exports").json()
-    row = service.trainings.register(export=export["name"], name="tiny", host="here", global_batch=8, steps=50)
+    row = service.trainings.register(export=export["name"], name="/models/tiny/", host="here", global_batch=8, steps=2)
     assert "It has told of no step yet" in client.get(f"{at}/trainings/{row.id}").text
     points = [
         {"step": 0, "stage": "a", "loss": 4.5, "losses": {"a": 4.5}},
         {"step": 1, "stage": "b", "loss": None, "losses": {}},
     ]
+    assert "0 of 2" in client.get(f"{at}/trainings/{row.id}").text
     client.post(f"/api/trainings/{row.id}/points", json={"points": points})
     shown = client.get(f"{at}/trainings/{row.id}").text
     assert '<td class="n" data-v="4.5">' in shown
     assert '<td class="n" data-v="">' in shown
+    assert "<h1><bdi>tiny</bdi></h1>" in shown, "its folder's name, not the whole path"
+    assert "<dd>2 of 2</dd>" in shown, "steps count from 0: after step 1 two are done"
     other = service.trainings.register(export="0" * 16, name="tiny", host="here", global_batch=8, steps=50)
     assert client.get(f"{at}/trainings/{other.id}").status_code == 404
 

@@ -25,6 +25,7 @@ def test_a_training_appears_beside_its_data_with_position_and_losses(
     (export,) = client.get(f"/api/jobs/{job.id}/exports").json()
     made = client.post("/api/trainings", json=TRAINING | {"export": export["name"]}).json()
     at = f"/api/trainings/{made['id']}"
+    assert made["step"] is None, "it told of none yet"
 
     told = client.post(f"{at}/points", json={"points": [point(0, 4.5), point(1, None), point(2, 4.0, "anneal")]})
     assert (told.status_code, told.json()["step"], told.json()["stage"]) == (202, 2, "anneal")

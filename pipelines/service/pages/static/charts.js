@@ -19,6 +19,12 @@
       }));
   }
 
+  // Whole numbers, as steps are, get whole ticks.
+  function whole(values) {
+    if (!values.every(Number.isInteger)) return {};
+    return { incrs: Array.from({ length: 31 }, (_, place) => [1, 2, 5][place % 3] * 10 ** Math.floor(place / 3)) };
+  }
+
   function draw(figure) {
     const table = figure.querySelector("table");
     const place = figure.querySelector(".plot");
@@ -41,7 +47,7 @@
       width: place.clientWidth,
       height: HEIGHT,
       scales: { x: { time: false }, y: figure.dataset.top ? { range: [0, Number(figure.dataset.top)] } : {} },
-      axes: [{ ...axis, label: names[0], labelSize: 20, space: 64, values: labels }, { ...axis, size: 64, values: labels }],
+      axes: [{ ...axis, ...whole(data[0]), label: names[0], labelSize: 20, space: 64, values: labels }, { ...axis, size: 64, values: labels }],
       series: [{ label: names[0] }, ...lines],
     };
     shown.push([figure, new uPlot(options, data, place)]);

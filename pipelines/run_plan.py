@@ -185,7 +185,7 @@ def _fingerprint(
             "artifacts": [artifact.sha256 for artifact in artifacts],
             "quality_model": PACKAGED_MODELS if spec.quality_model else None,
             **({"content_model": CONTENT_MODEL} if reads_pages else {}),
-            "libraries": _libraries(spec),
+            "libraries": libraries_of(spec),
             "tokenizer": fingerprint([tokenizer.hex()]) if tokenizer else None,
             "limit": limit,
             "version": metadata.version("gristmill"),
@@ -193,10 +193,10 @@ def _fingerprint(
     )
 
 
-def _libraries(spec: JobSpec) -> dict[str, str]:
+def libraries_of(spec: JobSpec) -> dict[str, str]:
     """Returns the versions of the libraries that decide what the text of documents is."""
     used = {given.extractor for given in spec.inputs.values() if given.extract != "none"} - {"gristmill"}
-    edits = {edit for phase in (spec, *spec.phases) for edit in phase.edits}
+    edits = {*spec.edits, *(edit for phase in spec.phases for edit in phase.edits)}
     return {name: metadata.version(name) for name in sorted(used | ({"ftfy"} if "mojibake" in edits else set()))}
 
 

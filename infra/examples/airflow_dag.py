@@ -6,7 +6,7 @@ The run's id is the key of the request, so a task that Airflow tries again waits
 import datetime
 from pathlib import Path
 
-from airflow.decorators import dag, task
+from airflow.sdk import dag, task
 from gristmill_client import newest_export, submit, wait
 
 SPEC = Path("/srv/gristmill/job.yaml")

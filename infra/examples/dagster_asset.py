@@ -1,6 +1,7 @@
 """A Dagster asset: the newest export of a curation job, with its counts as metadata.
 
-Put it and gristmill_client.py into a code location. The Dagster run's id is the key of the request.
+Put it and gristmill_client.py into a code location whose working directory is theirs. The Dagster run's id is the
+key of the request.
 """
 
 from pathlib import Path

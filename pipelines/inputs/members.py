@@ -17,6 +17,7 @@ from pipelines.inputs.decompression import Bounds, ByteStream, compression_of
 PIECE_BYTES = 1 << 18
 _PACKED_BYTES = 1 << 14  # looked at in one go; members of a few hundred bytes are common
 _RETAINED_BYTES = 1 << 23  # compressed bytes of the current member kept to look for the next one in
+_GZIP_MAGIC = b"\x1f\x8b\x08"
 _GZIP_MEMBER = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]", re.S)
 _RECORD_START = re.compile(rb"WARC/\d|(?:https?|ftp|dns|filedesc|screenshot|urn|file):")
 
@@ -116,7 +117,7 @@ class _Source(io.RawIOBase):
 def _gzip(source: _Source) -> Iterator[Piece | Damage]:
     while source.peek(1):
         head = source.peek(4)
-        if not _GZIP_MEMBER.match(head):
+        if not _GZIP_MEMBER.match(head) and not (len(head) > 1 and _GZIP_MAGIC.startswith(head)):
             if _only_zeros(source):
                 return
             yield Damage(

@@ -71,6 +71,14 @@ def test_a_damaged_plain_archive_is_tiled_and_records_far_from_the_damage_stay(b
     assert found[0].block == b"first"
 
 
+@pytest.mark.parametrize("step", [1, 1 << 16])
+def test_an_archive_cut_anywhere_in_a_member_is_told_as_cut_even_where_little_of_it_is_left(step):
+    first, second = (gzip.compress(warc_record(body), mtime=0) for body in (b"first", b"second"))
+    for size in range(2, len(second)):
+        pieces = list(pieces_of(Trickle(first + second[:size], step), bounds=BOUNDS))
+        assert [piece.reason for piece in pieces if isinstance(piece, Damage)] == ["truncated"], size
+
+
 @given(BODIES, st.data())
 def test_a_damaged_member_costs_no_other_member(bodies, data):
     members = [packed(warc_record(body)) for body in [b"first", *bodies, b"last"]]

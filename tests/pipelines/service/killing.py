@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -46,6 +46,7 @@ class RealService:
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    token: str = ""
 
     def start(self) -> None:
         """Starts it and waits until it answers."""
@@ -62,11 +63,14 @@ class RealService:
             return bool(self.ask("/readyz"))
         return False
 
-    def ask(self, path: str, body: dict[str, object] | None = None) -> dict[str, object]:
+    def ask(
+        self, path: str, body: dict[str, object] | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, object]:
         """Sends a GET, or a POST with `body`, and returns the JSON answer."""
         data = None if body is None else json.dumps(body).encode()
+        names = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", data=data, headers={"Content-Type": "application/json"}
+            f"http://127.0.0.1:{self.port}{path}", data=data, headers=names | dict(headers or {})
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             found = json.load(answer)

@@ -34,6 +34,8 @@ class Dispatcher:
     command: Sequence[str] = ATTEMPT
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     owner: str = field(default_factory=lambda: process_name(os.getpid()))
+    home: str = ""
+    """Tells the folders of services apart: only in a job's own folder can a process of it be seen."""
     last_tick_ms: int = 0
     taken: dict[str, int] = field(default_factory=dict)
     """Bytes of memory that each running job was found to take when they were looked at last."""
@@ -44,7 +46,7 @@ class Dispatcher:
         """Looks after every job once."""
         self._bury()
         lease = self.settings.lease_seconds
-        for job in self.jobs.take_over(self.owner, gone=self._gone(), lease_seconds=lease):
+        for job in self.jobs.take_over(self.owner, gone=self._gone(), lease_seconds=lease, home=self.home):
             self._look_after(job)
         self.jobs.renew(self.owner, lease_seconds=lease)
         self._look_at_memory()
@@ -135,7 +137,7 @@ class Dispatcher:
         cores = self.settings.cores - sum(job.cores for job in watched)
         given = sum(memory.counted(job.memory_bytes, self.taken.get(job.id, 0)) for job in watched)
         left = self.settings.memory_bytes - given
-        for job in self.jobs.queued():
+        for job in self.jobs.queued(home=self.home):
             if job.cores > cores or job.memory_bytes > left:
                 return
             if self._start(job):
@@ -143,7 +145,8 @@ class Dispatcher:
                 left -= job.memory_bytes
 
     def _start(self, job: Job) -> bool:
-        attempt = self.jobs.claim(job, owner=self.owner, lease_seconds=self.settings.lease_seconds)
+        lease = self.settings.lease_seconds
+        attempt = self.jobs.claim(job, owner=self.owner, lease_seconds=lease, home=self.home)
         if attempt is None:
             return False
         try:

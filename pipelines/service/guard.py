@@ -85,7 +85,9 @@ async def _noted(scope: Scope, audit: Audit, status: int, seconds: float) -> Non
     metrics.REQUEST_SECONDS.labels(route).observe(seconds)
     principal = scope["state"].get("principal")
     facts = {"method": scope["method"], "path": scope["path"], "status": status, "seconds": round(seconds, 4)}
-    LOG.info("request", extra={**facts, "who": principal.name if principal else None})
+    job = scope.get("path_params", {}).get("job_id")
+    named = {} if job is None else {"job": job}
+    LOG.info("request", extra={**facts, **named, "who": principal.name if principal else None})
     if scope["method"] in UNSAFE and scope["state"].get("scope_needed", "read") != "read":
         about = scope["state"].get("about")
         what = f"{scope['method']} {scope['path']}" + (f" {about}" if about else "")

@@ -153,19 +153,19 @@ class Jobs:
 
     # ---- for the service that runs them
 
-    def queued(self, *, count: int = 32) -> list[Job]:
-        """Returns the jobs that wait, the one that is next first."""
-        query = select(Job).where(Job.state == "queued").order_by(Job.queued_ms, Job.id).limit(count)
+    def queued(self, *, home: str = "", count: int = 32) -> list[Job]:
+        """Returns the jobs that wait and that a service of this home may start, the one that is next first."""
+        query = select(Job).where(Job.state == "queued", _of_home(home)).order_by(Job.queued_ms, Job.id).limit(count)
         with reading(self.engine) as session:
             return list(session.scalars(query))
 
-    def claim(self, job: Job, *, owner: str, lease_seconds: float) -> int | None:
+    def claim(self, job: Job, *, owner: str, lease_seconds: float, home: str = "") -> int | None:
         """Takes a queued job for `owner` and returns the number of its new attempt; None: another one has it."""
         now = self.now_ms()
         attempt = job.attempt + 1
         taken = self._change(
-            job.id, Job.state == "queued", Job.attempt == job.attempt,
-            state="running", owner=owner, lease_ms=now + int(lease_seconds * 1000), attempt=attempt,
+            job.id, Job.state == "queued", Job.attempt == job.attempt, _of_home(home),
+            state="running", owner=owner, home=home, lease_ms=now + int(lease_seconds * 1000), attempt=attempt,
             started_ms=job.started_ms or now,
         )  # fmt: skip
         return attempt if taken else None
@@ -188,11 +188,15 @@ class Jobs:
         with writing(self.engine) as session:
             session.execute(query)
 
-    def take_over(self, owner: str, *, gone: Sequence[str], lease_seconds: float) -> list[Job]:
-        """Takes the running jobs whose lease is over, or whose owner is one of `gone`; returns all that `owner` has."""
+    def take_over(self, owner: str, *, gone: Sequence[str], lease_seconds: float, home: str = "") -> list[Job]:
+        """Takes the running jobs whose lease is over, or whose owner is one of `gone`; returns all that `owner` has.
+
+        Of another home, only those whose end was asked for: whether their processes live cannot be seen from here.
+        """
         now = self.now_ms()
         left = or_(Job.lease_ms < now, Job.owner.in_(gone)) if gone else Job.lease_ms < now
-        query = update(Job).where(Job.state == "running", Job.owner != owner, left)
+        may = or_(_of_home(home), Job.cancel_ms.is_not(None))
+        query = update(Job).where(Job.state == "running", Job.owner != owner, left, may)
         with writing(self.engine) as session:
             session.execute(query.values(owner=owner, lease_ms=now + int(lease_seconds * 1000)))
         return self.watched_by(owner)
@@ -230,6 +234,10 @@ class Jobs:
         with writing(self.engine) as session:
             done = session.connection().execute(update(Job).where(Job.id == job_id, *expected).values(**values))
             return done.rowcount == 1
+
+
+def _of_home(home: str) -> ColumnElement[bool]:
+    return or_(Job.home.is_(None), Job.home == home)
 
 
 def new_id(now_ms: int) -> str:

@@ -1,11 +1,13 @@
 """One service: its settings, its database, and what it does beside answering requests."""
 
+import contextlib
 import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from curation.errors import SpecError
 from pipelines.service.audit import Audit
@@ -21,7 +23,7 @@ from pipelines.service.tokens import Sessions, Tokens
 from pipelines.service.trainings import Trainings
 
 LOG = logging.getLogger("gristmill.service")
-KEY = "session.key"
+KEY, HOME = "session.key", "home"
 SCHEDULES_SECONDS = 1.0
 
 
@@ -87,10 +89,22 @@ def open_service(settings: ServiceSettings) -> Service:
         tokens=tokens,
         sessions=Sessions(_key(settings)),
         audit=Audit(engine),
-        dispatcher=Dispatcher(settings=settings, jobs=jobs),
+        dispatcher=Dispatcher(settings=settings, jobs=jobs, home=home_of(settings.data)),
         schedules=Schedules(jobs),
         trainings=Trainings(jobs),
     )
+
+
+def home_of(data: Path) -> str:
+    """Returns the name of a service's folder, which is drawn once: services that share the folder have the same."""
+    path = data / HOME
+    if not path.exists():
+        drawn = data / f".{HOME}.{secrets.token_hex(8)}"
+        drawn.write_text(drawn.name[-16:])
+        with contextlib.suppress(FileExistsError):  # another service was first
+            path.hardlink_to(drawn)
+        drawn.unlink()
+    return path.read_text()
 
 
 def _key(settings: ServiceSettings) -> bytes:

@@ -26,7 +26,8 @@ class Job(Base):
 
     `id` sorts by time of submission. `attempt` counts the processes that were started for it; `deaths` those of
     them that vanished without an exit code since a person last asked for it. While it runs, `owner` is the service
-    that watches it, until `lease_ms`; after that any other may.
+    that watches it, until `lease_ms`; after that another one of the same `home` may: only there a process that still
+    lives is seen.
     """
 
     __tablename__ = "jobs"
@@ -49,6 +50,7 @@ class Job(Base):
     attempt: Mapped[int]
     deaths: Mapped[int]
     owner: Mapped[str | None] = mapped_column(String(100))
+    home: Mapped[str | None] = mapped_column(String(40))  # of the service's folder that it was first started in
     lease_ms: Mapped[int | None]
     cancel_ms: Mapped[int | None]  # when its end was asked for
     created_ms: Mapped[int]

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from pipelines.service import joblogs, processes
 from pipelines.service.database import writing
 from pipelines.service.dispatcher import Dispatcher
-from pipelines.service.service import Service
+from pipelines.service.service import Service, home_of
 from pipelines.service.tables import Job
 from tests.pipelines.service.services import ENDS, WAITS, new_job, service_in, until
 
@@ -226,3 +226,48 @@ def test_two_services_on_one_database_run_every_job_once(tmp_path: Path):
     until(lambda: all(without_children(service) for service in services))
     logs = [joblogs.tail(services[0].dispatcher.folder(job), lines=10) for job in jobs]
     assert logs == [["attempt 1"]] * 6
+
+
+def test_a_service_with_another_folder_starts_no_job_a_second_time_whose_process_it_cannot_see(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'one' / 'service' / 'service.db'}"
+    first = service_in(tmp_path / "one", script=WAITS)
+    second = service_in(tmp_path / "two", script=WAITS, database=url, owner="second")
+    first.dispatcher.home, second.dispatcher.home = "one", "two"
+    job, folder = submitted(first)
+    first.dispatcher.tick()
+    started(folder)
+    with writing(first.jobs.engine) as session:
+        session.execute(update(Job).where(Job.id == job.id).values(lease_ms=0, owner="gone"))  # its service was killed
+    second.dispatcher.tick()
+    assert state(second, job) == ("running", 1)
+    assert not second.dispatcher.folder(job).exists()
+
+    let_go(folder)
+    buried(first)
+    first.dispatcher.tick()  # as a service that is started in that folder again
+    assert state(first, job) == ("done", 1)
+    assert _ticked(second.dispatcher, second.jobs.submit(new_job(second))) == "running", "it has work of its own"
+    for process in second.dispatcher.children.values():
+        process.kill()
+    buried(second)
+
+
+def test_a_job_of_a_folder_that_is_lost_ends_where_somebody_asks_for_it_and_is_started_nowhere_else(tmp_path: Path):
+    service = service_in(tmp_path)
+    service.dispatcher.home = "here"
+    job = service.jobs.submit(new_job(service))
+    service.jobs.claim(job, owner="gone", lease_seconds=-1, home="lost")
+    assert _ticked(service.dispatcher, job) == "running"
+    assert service.jobs.cancel(job.id)
+    assert _ticked(service.dispatcher, job) == "cancelled"
+    assert service.jobs.again(job.id, action="run")
+    assert _ticked(service.dispatcher, job) == "queued"
+
+
+def test_services_that_share_a_folder_have_one_home_and_others_have_others(tmp_path: Path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    first = home_of(tmp_path / "one")
+    assert home_of(tmp_path / "one") == first
+    assert home_of(tmp_path / "two") != first
+    assert [file.name for file in (tmp_path / "one").iterdir()] == ["home"]

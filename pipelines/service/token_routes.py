@@ -9,7 +9,6 @@ from pipelines.service import answers
 from pipelines.service.access import administers
 from pipelines.service.asked import Asked
 from pipelines.service.run_routes import Name, unset
-from pipelines.service.tables import Token
 
 router = APIRouter(prefix="/api/tokens", tags=["service"], dependencies=[administers], responses=answers.REFUSALS)
 MAX_PAGE = 200
@@ -43,7 +42,7 @@ def make(body: answers.NewToken, service: Asked, request: Request) -> answers.Ma
 @router.delete("/{token_id}", status_code=204)
 def revoke(token_id: TokenId, service: Asked, request: Request) -> None:
     """Ends a token and the sessions that were begun with it."""
-    row: Token | None = service.tokens.end(token_id)
+    row = service.tokens.end(token_id)
     if row is None:
         raise HTTPException(404, f"token {token_id}: expected one that was not revoked, found none")
     request.state.about = repr(row.name)

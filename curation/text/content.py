@@ -1,9 +1,11 @@
 """Which blocks of a page are its main content: features of blocks, boosted trees, a cut-off.
 
 The packaged model is made by infra/make_extraction_model.py from pages whose content people marked; it holds thresholds
-and weights, no text. A page keeps the blocks whose score is above the model's cut-off. Where that leaves few words (one
-short story, a stub), what is near the best score is kept. Blocks that repeat earlier ones stay: to drop them raised F1
-on articles by .001 and lowered it on Readability's pages by .03.
+and weights, no text. A page keeps the blocks whose score is above the model's cut-off. Two further rules are for pages
+that the model is unsure of (one short story, a stub); a model uses either. Where few words are left, what is near the
+best score is kept. Or what is more probable than half the F1 to be expected of the best choice: to keep it raises that
+F1 (Lipton, Elkan & Narayanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure", theorem 1). Blocks
+that repeat earlier ones stay: to drop them raised F1 on articles by .001 and lowered it on Readability's pages by .03.
 """
 
 import hashlib
@@ -18,18 +20,23 @@ from numpy.typing import NDArray
 from curation.archive import ERRORS, read_archive, write_archive
 from curation.errors import ArtifactError
 from curation.kernels.boosted_trees import Trees, checked, tree_scores
+from curation.kernels.fasttext_labels import SIGMOID_BOUND, SIGMOID_STEPS, sigmoid_table
 from curation.kernels.html_blocks import Blocks
 from curation.kernels.html_features import FEATURES, block_features
 from curation.kernels.html_tokens import Tokens
 from curation.text.main_blocks import Choice, by_words_and_links
 
 PACKAGED_MODEL = Path(__file__).resolve().parent / "models" / "content.npz"
-PACKAGED_SHA256 = "d805ac953425052dd1478ccf61389758b9247c6128dadd8f09f1848e49f724f5"
-FORMAT = "gristmill main content, 1"
+PACKAGED_SHA256 = "817dfbae33db688835fc896615e258aaec166785270422996de0912736cc651d"
+FORMAT = "gristmill main content, 2"
 MAX_BLOCKS = 20_000
 """More blocks are left to the rule by words and links, whose name `extractor` then has: features and trees would take
 more than half a second. The largest of 980 real pages has 6,220."""
+MIN_PROBABILITY = 0.02
+"""Less is content on no page: else one without content would give all it has."""
 _WORDS = FEATURES.index("words")
+_PROBABILITY = sigmoid_table().astype(np.float64)
+"""A table, since `np.exp` may differ in its last bit from one processor to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +46,11 @@ class Cuts:
     score: float
     """A block above it is content."""
     few_words: float
-    """With fewer words kept, the next rule is tried."""
+    """With fewer words kept than this..."""
     margin: float
-    """...: blocks above the page's best score less this are content."""
+    """...blocks above the page's best score less this are content."""
+    share: float
+    """Blocks more probable than this share of the F1 to be expected are content; 0: none for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +107,23 @@ def decided(score_B: NDArray[np.float64], features_BF: NDArray[np.float32], cuts
     keep_B = score_B > cuts.score
     if score_B.size and words_B[keep_B].sum() < cuts.few_words:
         keep_B |= score_B > score_B.max() - cuts.margin
+    if score_B.size and cuts.share:
+        keep_B |= _worth_keeping(score_B - cuts.score, words_B, cuts.share)
     distance_B = np.abs(score_B - cuts.score)
     total = words_B.sum()
     confidence = float((words_B * (distance_B / (1 + distance_B))).sum() / total) if total else 0.0
     return Content(keep_B=keep_B, score_B=score_B, confidence=confidence)
+
+
+def _worth_keeping(logit_B: NDArray[np.float64], words_B: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
+    """Returns the blocks more probable than `share` of the best F1, by words, that keeping the first few would have."""
+    steps_B = np.floor((logit_B + SIGMOID_BOUND) * (SIGMOID_STEPS / (2 * SIGMOID_BOUND)))
+    probability_B = _PROBABILITY[np.clip(steps_B, 0, SIGMOID_STEPS).astype(np.int64)]
+    best_first = np.argsort(-logit_B, kind="stable")
+    right_B, kept_B = np.cumsum((probability_B * words_B)[best_first]), np.cumsum(words_B[best_first])
+    f1_B = 2 * right_B / np.maximum(kept_B + right_B[-1], 1e-9)
+    is_worth_B: NDArray[np.bool_] = probability_B > max(share * f1_B.max(), MIN_PROBABILITY)
+    return is_worth_B
 
 
 @cache
@@ -122,6 +144,7 @@ def write_model(trees: Trees, cuts: Cuts) -> bytes:
         "score": cuts.score,
         "few_words": cuts.few_words,
         "margin": cuts.margin,
+        "share": cuts.share,
     }
     return write_archive(about, trees._asdict())
 
@@ -142,7 +165,7 @@ def read_model(content: bytes, *, name: str, sha256: str | None = None) -> Conte
         about = json.loads(arrays["about"].tobytes())
         cuts = Cuts(**{key: float(about[key]) for key in Cuts.__slots__})
         trees = checked(Trees(*(arrays[field] for field in Trees._fields)), num_features=len(FEATURES))
-        if not np.isfinite([cuts.score, cuts.few_words, cuts.margin]).all():
+        if not np.isfinite([cuts.score, cuts.few_words, cuts.margin, cuts.share]).all():
             raise ValueError("cuts that are no numbers")
         is_ours = (
             about["format"] == FORMAT and about["features"] == hashlib.sha256("\n".join(FEATURES).encode()).hexdigest()

@@ -2,18 +2,22 @@
 
 Usage: PYTHONPATH=. python infra/benchmarks/extraction.py [--rounds N]. By site in five folds: each page is scored by a
 model of the other four, with cuts chosen inside those four (for each of them, by a model of the other three).
-Ours is the text of kept blocks as it stands, without the renderer. CPU seconds: ours and resiliparse take turns on each
-page of the article benchmark, decoding included; the others' are of one pass in their venv, where all take turns.
+Ours is the text of kept blocks as it stands, without the renderer; its CPU time is told with and without. CPU seconds:
+ours and resiliparse take turns on each page of the article benchmark, decoding included; the others' are of one pass in
+their venv, where all take turns.
 """
 
 import re
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from functools import partial
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 from records import arguments, circumstances, save, verdict
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
@@ -22,10 +26,13 @@ from resiliparse.parse.html import HTMLTree
 from curation.kernels.boosted_trees import tree_scores
 from curation.kernels.html_block_texts import block_texts
 from curation.kernels.html_blocks import html_blocks
+from curation.kernels.html_main import comment_tokens
 from curation.kernels.html_tokens import html_tokens
 from curation.text.charset import decode
 from curation.text.content import main_content, packaged_model
+from curation.text.page import read_page
 from infra.extraction.gold import NUM_FOLDS, Page, gold_pages
+from infra.extraction.linear import fitted
 from infra.extraction.peers import peer_texts
 from infra.extraction.scores import Overlap, accuracy, mean_overlap, overlap, segment_hits
 from infra.extraction.training import Sample, chosen_cuts, sample, text_of, trained
@@ -34,25 +41,38 @@ DRAWS = 2000
 SHORT_WORDS = 150
 _LANGUAGE = re.compile(rb"<html[^>]{0,300}?\blang=[\"']?([a-zA-Z]{2})", re.I)
 Texts = dict[str, str]
+Scores = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 
-def held_out_texts(samples: list[Sample]) -> tuple[Texts, list[dict[str, float]]]:
-    """Returns our text of each page, and the cuts of each fold; nothing of a page's fold is chosen on that fold."""
+def held_out_texts(
+    samples: list[Sample], learnt: Callable[[Iterable[Sample]], Scores]
+) -> tuple[Texts, list[dict[str, float]]]:
+    """Returns our text of each page, and the cuts of each fold; nothing of a page's fold is chosen on that fold.
+
+    Args:
+        samples: the pages.
+        learnt: makes of samples what scores features.
+    """
     folds = range(NUM_FOLDS)
     without = {
-        pair: trained(one for one in samples if one.page.fold not in pair)
+        pair: learnt(one for one in samples if one.page.fold not in pair)
         for pair in [*((fold,) for fold in folds), *combinations(folds, 2)]
     }
     texts, cuts = {}, []
     for fold in folds:
         others = [one for one in samples if one.page.fold != fold]
-        inner = [tree_scores(one.features_BF, without[tuple(sorted((one.page.fold, fold)))]) for one in others]
+        inner = [without[tuple(sorted((one.page.fold, fold)))](one.features_BF) for one in others]
         chosen = chosen_cuts(others, inner)
-        cuts.append({"score": chosen.score, "few_words": chosen.few_words, "margin": chosen.margin})
+        cuts.append(asdict(chosen))
         for one in samples:
             if one.page.fold == fold:
-                texts[one.page.id] = text_of(one, tree_scores(one.features_BF, without[fold,]), chosen)
+                texts[one.page.id] = text_of(one, without[fold,](one.features_BF), chosen)
     return texts, cuts
+
+
+def by_trees(samples: Iterable[Sample]) -> Scores:
+    """Returns the scores of trees that are trained on samples."""
+    return partial(tree_scores, trees=trained(samples))
 
 
 def of_whole_texts(pages: list[Page], texts: Texts, name: str) -> list[Overlap]:
@@ -66,15 +86,10 @@ def rates(pages: list[Page], texts: Texts) -> dict[str, object]:
     for name in ("article", "readability"):
         mean = mean_overlap(of_whole_texts(pages, texts, name))
         found[name] = {"precision": round(mean.precision, 4), "recall": round(mean.recall, 4), "f1": round(mean.f1, 4)}
-    by_length = {"short": True, "long": False}
-    for kind, is_short in by_length.items():
-        chosen = [
-            page for page in pages if page.set == "article" and (len(page.text.split()) < SHORT_WORDS) == is_short
-        ]
-        found[f"article_{kind}"] = {
-            "pages": len(chosen),
-            "f1": round(mean_overlap(of_whole_texts(chosen, texts, "article")).f1, 4),
-        }
+    found["article_by_type"] = {
+        kind: {"pages": len(chosen), "f1": round(mean_overlap(of_whole_texts(chosen, texts, "article")).f1, 4)}
+        for kind, chosen in article_types(pages).items()
+    }
     segments = [page for page in pages if page.set == "segments"]
     hits = np.array([segment_hits(texts[page.id], page) for page in segments])
     found["segments"] = {
@@ -89,6 +104,22 @@ def rates(pages: list[Page], texts: Texts) -> dict[str, object]:
         if languages.count(name) >= 10
     }
     return found
+
+
+def article_types(pages: list[Page]) -> dict[str, list[Page]]:
+    """Returns the articles by length, and by whether readers' comments stand on the page; and by language."""
+    found: dict[str, list[Page]] = {}
+    for page in pages:
+        if page.set == "article":
+            data = np.frombuffer(page.raw, np.uint8)
+            has_comments = bool(comment_tokens(data, html_tokens(data)).any())
+            for kind in (
+                "short" if len(page.text.split()) < SHORT_WORDS else "long",
+                "with comments" if has_comments else "without comments",
+                f"language {language(page)}",
+            ):
+                found.setdefault(kind, []).append(page)
+    return {kind: found[kind] for kind in sorted(found) if len(found[kind]) >= 10}
 
 
 def language(page: Page) -> str:
@@ -138,6 +169,12 @@ def ours_of(page: Page) -> str:
     )
 
 
+def whole_of(page: Page) -> str:
+    """Returns what a document of this page becomes: rendered main content, with metadata and signals beside it."""
+    html = decode(page.raw, declared=page.charset, is_html=True).text
+    return read_page(html, chooser=packaged_model(), comments="drop").text
+
+
 def resiliparse_of(page: Page) -> str:
     """Returns the main content by resiliparse."""
     html = bytes_to_str(page.raw, detect_encoding(page.raw))
@@ -146,7 +183,7 @@ def resiliparse_of(page: Page) -> str:
 
 def milliseconds(pages: list[Page], rounds: int) -> dict[str, object]:
     """Returns CPU milliseconds a page, and the median of the rounds' ratios."""
-    methods = {"ours": ours_of, "resiliparse": resiliparse_of}
+    methods = {"ours": ours_of, "ours_rendered": whole_of, "resiliparse": resiliparse_of}
     for method in methods.values():
         method(pages[0])
     spent: dict[str, list[float]] = {name: [0.0] * rounds for name in methods}
@@ -156,11 +193,14 @@ def milliseconds(pages: list[Page], rounds: int) -> dict[str, object]:
                 started = time.process_time()
                 method(page)
                 spent[name][number] += time.process_time() - started
-    ratios = [ours / theirs for ours, theirs in zip(spent["ours"], spent["resiliparse"], strict=True)]
+    ratios = {
+        name: statistics.median(ours / theirs for ours, theirs in zip(spent[name], spent["resiliparse"], strict=True))
+        for name in ("ours", "ours_rendered")
+    }
     found: dict[str, object] = {
         name: round(1000 * statistics.median(times) / len(pages), 2) for name, times in spent.items()
     }
-    return found | {"ours_to_resiliparse": round(statistics.median(ratios), 2)}
+    return found | {f"{name}_to_resiliparse": round(ratio, 2) for name, ratio in ratios.items()}
 
 
 def main() -> int:
@@ -169,8 +209,8 @@ def main() -> int:
     pages = gold_pages()
     peers = peer_texts(pages)
     samples = [sample(page, peers[page.id]) for page in pages]
-    ours, cuts = held_out_texts(samples)
-    methods = {"ours": ours} | {
+    ours, cuts = held_out_texts(samples, by_trees)
+    methods = {"ours": ours, "ours_linear": held_out_texts(samples, fitted)[0]} | {
         name: {page.id: peers[page.id][name][0] for page in pages} for name in next(iter(peers.values()))
     }
     articles = [page for page in pages if page.set == "article"]

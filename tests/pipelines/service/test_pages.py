@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from pipelines.service import answers
 from pipelines.service.app import create_app
 from pipelines.service.pages.highlights import Mark, Piece, differing, noted, pieces
+from pipelines.service.pages.rendering import when
 from pipelines.service.schedules import NewSchedule
 from pipelines.service.service import Service
 from pipelines.service.tokens import COOKIE
@@ -153,5 +155,9 @@ def test_a_schedule_is_run_and_removed_from_its_page(client: TestClient, service
 
     answer = client.post("/schedules/nightly/run", follow_redirects=False)
     assert answer.headers["location"] == f"/jobs/{service.jobs.page()[0].id}"
+    row = service.schedules.get("nightly")
+    last = f'<td data-name="last">{when(answers.time_of(row.last_ms))} <a href="/jobs/{row.last_job}">job</a>'
+    assert row.last_ms is not None
+    assert last in client.get("/schedules").text
     client.post("/schedules/nightly/remove")
     assert service.schedules.all() == []

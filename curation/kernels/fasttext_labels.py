@@ -2,8 +2,9 @@
 
 Joulin et al. 2016 (arXiv 1607.01759, section 2.1) as the library computes it, so that thresholds published for
 its scores hold: every probability is raised by 1e-5 before its logarithm, the sigmoid of one-vs-all is read from
-a table of 512 steps, and of equal scores those win that win in the library's heap. All rows are multiplied at
-once, also with the hierarchical loss: fast for up to thousands of labels, wasteful for more.
+a table of 512 steps, and of equal scores those win that win in the library's heap. With the hierarchical loss
+the sigmoids of 32 inner nodes are made at once, when the first of them is needed: nodes made last lie together, as
+they are nearest to the root and visited most.
 """
 
 import math
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.kernels import borrowing, kernel
-from curation.kernels.float_lanes import dot
+from curation.kernels.float_lanes import dot, products_32, sigmoids_32
 
 Floats = NDArray[np.float32]
 Nodes = NDArray[np.int32]
@@ -22,6 +23,10 @@ HIERARCHICAL, NEGATIVE_SAMPLING, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
 """Losses, numbered as in the file."""
 SIGMOID_STEPS, SIGMOID_BOUND = 512, np.float32(8)
 RAISED = 1e-5
+NODES = np.uint64(32)
+"""Inner nodes of the tree whose sigmoids are made together."""
+F_ONE = np.float32(1)
+Z, ONE, TWO = np.uint64(0), np.uint64(1), np.uint64(2)
 UNSEEN = 10**15
 """Count of a tree's node that is not made yet, as in the library; real counts lie below."""
 
@@ -85,23 +90,37 @@ def best_labels(vector_ND: Floats, labels: Labels, *, count: int) -> tuple[Nodes
     num_labels = labels.weight_LD.shape[0]
     size = (vector_ND.shape[0], min(count, num_labels))
     label_NK, score_NK = np.full(size, -1, dtype=np.int32), np.zeros(size, dtype=np.float64)
-    _best(vector_ND, *labels, label_NK, score_NK)
+    chunk_CDJ, child_T2 = _tree(labels)
+    weights = labels.weight_LD.reshape(-1)
+    _best(vector_ND, weights, labels.loss, labels.sigmoid_S, chunk_CDJ.reshape(-1), child_T2, label_NK, score_NK)
     return label_NK, score_NK
 
 
+def _tree(labels: Labels) -> tuple[Floats, NDArray[np.uint32]]:
+    """Returns (chunk_CDJ float32, child_T2): the tree with inner nodes in the order of the root to those made first.
+
+    The weights of `NODES` J of them lie side by side, and inner node t is L + t among the children.
+    """
+    num_inner, dim = labels.child_T2.shape[0], labels.weight_LD.shape[1]
+    padded = np.zeros((-(-num_inner // int(NODES)) * int(NODES), dim), dtype=np.float32)
+    padded[:num_inner] = labels.weight_LD[:num_inner][::-1]
+    child_T2 = labels.child_T2[::-1].astype(np.uint32)
+    child_T2 = np.where(child_T2 > num_inner, np.uint32(3 * num_inner + 1) - child_T2, child_T2)
+    return np.ascontiguousarray(padded.reshape(-1, int(NODES), dim).transpose(0, 2, 1)), child_T2
+
+
 @kernel
-def _best(vector_ND, weight_LD, loss, child_T2, sigmoid_S, label_NK, score_NK):  # type: ignore[no-untyped-def]
-    num_labels, most = weight_LD.shape[0], label_NK.shape[1]
+def _best(vector_ND, weights, loss, sigmoid_S, chunks, child_T2, label_NK, score_NK):  # type: ignore[no-untyped-def]
+    num_labels, most = weights.size // vector_ND.shape[1], label_NK.shape[1]
     score_L = np.empty(num_labels, dtype=np.float32)
     heap_score, heap_label = np.empty(most + 1, dtype=np.float64), np.empty(most + 1, dtype=np.int32)
-    stack_node, stack_score = np.empty(num_labels + 1, dtype=np.int32), np.empty(num_labels + 1, dtype=np.float64)
-    weights = weight_LD.reshape(-1)
+    stack_node, stack_score = np.empty(num_labels + 1, dtype=np.uint32), np.empty(num_labels + 1, dtype=np.float64)
+    num_chunks = np.uint64(chunks.size // (vector_ND.shape[1] * np.int64(NODES)))
+    right_T = np.empty(num_chunks * NODES, dtype=np.float32)
     for n in range(vector_ND.shape[0]):
         vector_D = vector_ND[n]
         if loss == HIERARCHICAL:
-            found = _descend(
-                vector_D, weights, num_labels, child_T2, stack_node, stack_score, heap_score, heap_label, most
-            )
+            found = _descend(vector_D, chunks, right_T, child_T2, stack_node, stack_score, heap_score, heap_label, most)
         else:
             for label in range(num_labels):
                 score_L[label] = _dot(vector_D, weights, label)
@@ -175,29 +194,45 @@ def _scan(score_L, heap_score, heap_label, most):  # type: ignore[no-untyped-def
 
 
 @borrowing
-def _descend(vector_D, weights, num_labels, child_T2, stack_node, stack_score, heap_score, heap_label, most):  # type: ignore[no-untyped-def]
+def _write_sigmoids(vector_D, chunks, right_T, first, end):  # type: ignore[no-untyped-def]
+    """Writes the sigmoids of a document's inner nodes, of the chunks from `first` to `end`."""
+    size = np.uint64(vector_D.size)
+    for at in range(first * NODES, end * NODES, NODES):
+        products_32(vector_D, Z, chunks, at * size, size, right_T, at)
+        sigmoids_32(right_T, at)
+
+
+@borrowing
+def _descend(vector_D, chunks, right_T, child_T2, stack_node, stack_score, heap_score, heap_label, most):  # type: ignore[no-untyped-def]
     """Puts the best leaves of the tree in the heap, the likelier child first; returns how many.
 
     Scores are products of probabilities, which order leaves as the library's sums of logarithms do; below 1e-5, and
-    below what the heap holds, no leaf is looked at.
+    below what the heap holds, no leaf is looked at. Sigmoids are made up to the chunk that is needed.
     """
-    size, depth = 0, 1
-    stack_node[0], stack_score[0] = 2 * num_labels - 2, 1.0
+    num_labels = np.uint64(child_T2.shape[0]) + ONE
+    num_made = min(TWO, np.uint64(right_T.size) // NODES)
+    _write_sigmoids(vector_D, chunks, right_T, Z, num_made)
+    bound, size, depth = RAISED, 0, ONE
+    stack_node[Z], stack_score[Z] = np.uint64(num_labels if num_labels > ONE else Z), 1.0
     while depth:
-        depth -= 1
-        node, score = stack_node[depth], stack_score[depth]
-        if score < RAISED or (size == most and score < heap_score[0]):
-            continue
-        if node < num_labels:
-            size = _push(heap_score, heap_label, size, score, node, most)
-            continue
-        inner = node - num_labels
-        right = np.float32(1.0 / np.float64(np.float32(1) + np.exp(np.float32(-_dot(vector_D, weights, inner)))))
-        left = np.float32(1.0 - np.float64(right))
-        first = np.int64(right > left)
-        stack_node[depth], stack_score[depth] = child_T2[inner, 1 - first], score * (min(left, right) + RAISED)
-        stack_node[depth + 1], stack_score[depth + 1] = child_T2[inner, first], score * (max(left, right) + RAISED)
-        depth += 2
+        depth -= ONE
+        node, score = np.uint64(stack_node[depth]), stack_score[depth]
+        while node >= num_labels and score >= bound:
+            inner = node - num_labels
+            if inner >= num_made * NODES:
+                end = inner // NODES + ONE
+                _write_sigmoids(vector_D, chunks, right_T, num_made, end)
+                num_made = end
+            right = right_T[inner]
+            left = F_ONE - right
+            first = np.uint64(right > left)
+            other = score * (min(left, right) + RAISED)
+            stack_node[depth], stack_score[depth] = child_T2[inner, ONE - first], other
+            depth += np.uint64(other >= bound)
+            node, score = np.uint64(child_T2[inner, first]), score * (max(left, right) + RAISED)
+        if score >= bound:
+            size = _push(heap_score, heap_label, size, score, np.int64(node), most)
+            bound = max(RAISED, heap_score[0]) if size == most else RAISED
     return size
 
 

@@ -23,6 +23,16 @@ LANES = 8
 LANE_COUNT = np.uint64(LANES)
 FLOAT = ir.FloatType()
 FLOATS = ir.VectorType(FLOAT, LANES)
+MANY_LANES = 32
+MANY, MANY_BITS = ir.VectorType(FLOAT, MANY_LANES), ir.VectorType(I32, MANY_LANES)
+EXPONENT_BOUND = 87.0
+"""Beyond it e^x is no normal float32; so a sigmoid is 10^-38 at least."""
+LOG2_E, LN2_HIGH, LN2_LOW = 1.442695041, 0.693359375, -2.12194440e-4
+EXP_SERIES = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+EXP_SERIES += (1.0, 1.0)
+"""e^x from -ln(2)/2 to ln(2)/2, highest power first: the Cephes library's expf (Moshier 1989)."""
+ROUND = 1.5 * 2**23
+"""Added and taken away it leaves the nearest whole number."""
 Z, FOUR = np.uint64(0), np.uint64(4)
 
 
@@ -94,6 +104,65 @@ def _dot_8_ir(typing_context, left, left_index, right, index, blocks):  # type: 
     return signature, codegen
 
 
+@intrinsic
+def _products_32_ir(typing_context, left, left_index, right, index, size, out, out_index):  # type: ignore[no-untyped-def]
+    u64 = types.uint64
+    signature = types.void(left, u64, right, u64, u64, out, u64)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        scalars = element(context, builder, signature, args, 0, 1)
+        columns, found = (
+            builder.bitcast(element(context, builder, signature, args, at, at + 1), FLOATS.as_pointer())
+            for at in (2, 5)
+        )
+        totals = [cgutils.alloca_once_value(builder, ir.Constant(FLOATS, [0.0] * LANES)) for _ in range(4)]
+        nothing, zeros = ir.Constant(FLOATS, ir.Undefined), ir.Constant(ir.VectorType(I32, LANES), [0] * LANES)
+        with cgutils.for_range(builder, args[4]) as loop:
+            number = builder.load(builder.gep(scalars, [loop.index]))
+            spread = builder.shuffle_vector(
+                builder.insert_element(nothing, number, ir.Constant(I32, 0)), nothing, zeros
+            )
+            first = builder.mul(loop.index, ir.Constant(I64, 4))
+            for part, total in enumerate(totals):
+                column = builder.load(builder.gep(columns, [builder.add(first, ir.Constant(I64, part))]), align=4)
+                builder.store(builder.fadd(builder.load(total), builder.fmul(spread, column)), total)
+        for part, total in enumerate(totals):
+            builder.store(builder.load(total), builder.gep(found, [ir.Constant(I32, part)]), align=4)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def _sigmoids_32_ir(typing_context, values, index):  # type: ignore[no-untyped-def]
+    signature = types.void(values, types.uint64)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        place = builder.bitcast(element(context, builder, signature, args, 0, 1), MANY.as_pointer())
+        values = builder.load(place, align=4)
+        for order, bound in ((">", EXPONENT_BOUND), ("<", -EXPONENT_BOUND)):
+            values = builder.select(builder.fcmp_ordered(order, values, _many(bound)), _many(bound), values)
+        exponent = builder.fsub(_many(0.0), values)
+        whole = builder.fadd(builder.fmul(exponent, _many(LOG2_E)), _many(ROUND))
+        whole = builder.fsub(whole, _many(ROUND))
+        rest = builder.fsub(exponent, builder.fmul(whole, _many(LN2_HIGH)))
+        rest = builder.fsub(rest, builder.fmul(whole, _many(LN2_LOW)))
+        series = _many(EXP_SERIES[0])
+        for coefficient in EXP_SERIES[1:]:
+            series = builder.fadd(builder.fmul(series, rest), _many(coefficient))
+        bits = builder.add(builder.fptosi(whole, MANY_BITS), ir.Constant(MANY_BITS, [127] * MANY_LANES))
+        power = builder.bitcast(builder.shl(bits, ir.Constant(MANY_BITS, [23] * MANY_LANES)), MANY)
+        found = builder.fadd(builder.fmul(series, power), _many(1.0))
+        builder.store(builder.fdiv(_many(1.0), found), place, align=4)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def _many(value):  # type: ignore[no-untyped-def]
+    return ir.Constant(MANY, [float(np.float32(value))] * MANY_LANES)
+
+
 @borrowing
 def _float_at(source, index):  # type: ignore[no-untyped-def]
     """Returns the float32 at element `index` of `source`, of float32 or bytes."""
@@ -130,11 +199,34 @@ def _dot_8(left, left_index, right, index, blocks):  # type: ignore[no-untyped-d
     return _dot_8_ir(left, left_index, right, index, blocks)  # type: ignore[call-arg]
 
 
+@borrowing
+def _products_32(left, left_index, right, index, size, out, out_index):  # type: ignore[no-untyped-def]
+    """Writes to out[out_index ...] the products of `size` float32 of `left` with 32 columns, summed in their order.
+
+    The columns' float32 lie from right[index] on, 32 of a row side by side.
+    """
+    if size:
+        left[left_index], left[left_index + size - np.uint64(1)]
+        right[index], right[index + np.uint64(32) * size - np.uint64(1)]
+    out[out_index], out[out_index + np.uint64(31)]
+    _products_32_ir(left, left_index, right, index, size, out, out_index)  # type: ignore[call-arg]
+
+
+@borrowing
+def _sigmoids_32(values, index):  # type: ignore[no-untyped-def]
+    """Puts their sigmoids, within 3e-7, in place of 32 float32 from values[index] on."""
+    values[index], values[index + np.uint64(31)]
+    _sigmoids_32_ir(values, index)  # type: ignore[call-arg]
+
+
 _JIT = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 float_at: Callable[[Bytes | Floats, np.uint64], np.float32] = _float_at if _JIT else plain.float_at
 add_8: Callable[[Floats, np.uint64, Bytes | Floats, np.uint64], None] = _add_8 if _JIT else plain.add_8
 add_8_of_rows: Callable[..., None] = _add_8_of_rows if _JIT else plain.add_8_of_rows
 dot_8: Callable[[Floats, np.uint64, Bytes | Floats, np.uint64, np.uint64], np.float32] = _dot_8 if _JIT else plain.dot_8
+
+products_32: Callable[..., None] = _products_32 if _JIT else plain.products_32
+sigmoids_32: Callable[[Floats, np.uint64], None] = _sigmoids_32 if _JIT else plain.sigmoids_32
 
 
 @borrowing

@@ -88,6 +88,23 @@ def dot_8(
     return np.float32(total[0])
 
 
+def products_32(
+    left: Floats, left_index: np.uint64, right: Floats, index: np.uint64, size: np.uint64, out: Floats, at: np.uint64
+) -> None:
+    """See `curation.kernels.float_lanes.products_32`."""
+    rows = right[int(index) : int(index) + 32 * int(size)].reshape(-1, 32)
+    total = np.zeros(32, dtype=np.float32)
+    for number, row in zip(left[int(left_index) : int(left_index) + int(size)], rows, strict=True):
+        total = total + number * row
+    out[int(at) : int(at) + 32] = total
+
+
+def sigmoids_32(values: Floats, index: np.uint64) -> None:
+    """See `curation.kernels.float_lanes.sigmoids_32`."""
+    exponents = np.clip(-values[int(index) : int(index) + 32], -87, 87)
+    values[int(index) : int(index) + 32] = 1 / (1 + np.exp(exponents))
+
+
 def prefetch(source: Floats, index: np.uint64) -> None:
     """See `curation.kernels.vector.prefetch`: it changes no result."""
 

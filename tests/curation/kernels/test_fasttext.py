@@ -19,6 +19,7 @@ from curation.kernels.fasttext_dictionary import (
 )
 from curation.kernels.fasttext_labels import Labels, best_labels, label_tree, sigmoid_table
 from curation.kernels.fasttext_rows import Rows, Settings, write_products
+from curation.kernels.float_lanes import sigmoids_32
 from tests.oracles import fasttext as oracle
 
 WORDS = ["</s>", "the", "Wort", "слово", "__label__word", "漢字", "😀x", "a", "é"]
@@ -249,6 +250,30 @@ def test_scores_are_those_of_the_definition_best_first(scores, loss, count, data
             np.testing.assert_allclose(score_K, sorted(expected, reverse=True)[: len(score_K)], atol=1e-6)
         else:
             assert len(found) == min(count, sum(p > 1.01e-5 for p in expected)) or any(p < 1.1e-5 for p in expected)
+
+
+@given(st.integers(33, 120), st.sampled_from([1, 8, 11]), st.integers(0, 9))
+@settings(max_examples=20)
+def test_the_best_labels_of_a_large_tree_are_those_of_the_definition(num_labels, dim, seed):
+    random = np.random.default_rng(seed)
+    counts = sorted((int(count) for count in random.integers(0, 999, num_labels)), reverse=True)
+    weight_LD = random.normal(size=(num_labels, dim)).astype(np.float32)
+    vector_ND = 3 * random.normal(size=(5, dim)).astype(np.float32)
+    labels = Labels(weight_LD=weight_LD, loss=1, child_T2=label_tree(counts), sigmoid_S=sigmoid_table())
+    for vector_D, score_K in zip(vector_ND, best_labels(vector_ND, labels, count=4)[1], strict=True):
+        expected = sorted(oracle.hierarchical(weight_LD.astype(np.float64) @ vector_D, counts), reverse=True)[:4]
+        found = score_K[score_K > 0]
+        np.testing.assert_allclose(found, expected[: found.size], atol=3e-6)
+        assert all(p < 1.1e-5 for p in expected[found.size :])
+
+
+@given(st.lists(st.floats(-(2.0**99), 2.0**99, width=32) | st.floats(-20, 20, width=32), min_size=32, max_size=32))
+def test_sigmoids_are_those_of_the_definition(numbers):
+    found = np.array([9, *numbers, 9], dtype=np.float32)
+    sigmoids_32(found, np.uint64(1))
+    assert found[0] == found[-1] == 9
+    clipped = np.clip(np.array(numbers, dtype=np.float64), -87, 87)
+    np.testing.assert_allclose(found[1:-1], 1 / (1 + np.exp(-clipped)), rtol=4e-7)
 
 
 def test_counts_of_labels_that_make_no_tree_are_refused():

@@ -28,8 +28,10 @@ MANY, MANY_BITS = ir.VectorType(FLOAT, MANY_LANES), ir.VectorType(I32, MANY_LANE
 EXPONENT_BOUND = 87.0
 """Beyond it e^x is no normal float32; so a sigmoid is 10^-38 at least."""
 LOG2_E, LN2_HIGH, LN2_LOW = 1.442695041, 0.693359375, -2.12194440e-4
-EXP_SERIES = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
-EXP_SERIES += (1.0, 1.0)
+EXP_SERIES = (
+    *(1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1),
+    *(1.0, 1.0),
+)
 """e^x from -ln(2)/2 to ln(2)/2, highest power first: the Cephes library's expf (Moshier 1989)."""
 ROUND = 1.5 * 2**23
 """Added and taken away it leaves the nearest whole number."""
@@ -226,7 +228,7 @@ add_8_of_rows: Callable[..., None] = _add_8_of_rows if _JIT else plain.add_8_of_
 dot_8: Callable[[Floats, np.uint64, Bytes | Floats, np.uint64, np.uint64], np.float32] = _dot_8 if _JIT else plain.dot_8
 
 products_32: Callable[..., None] = _products_32 if _JIT else plain.products_32
-sigmoids_32: Callable[[Floats, np.uint64], None] = _sigmoids_32 if _JIT else plain.sigmoids_32
+sigmoids_32: Callable[..., None] = _sigmoids_32 if _JIT else plain.sigmoids_32
 
 
 @borrowing

@@ -27,8 +27,9 @@ KINDS: tuple[Kind, ...] = ("secret", "iban", "credit_card", "email", "ip", "phon
 class Context:
     """What a check may look at beside what matched."""
 
-    around: bytes
-    """What stands just before and after."""
+    before: bytes
+    after: bytes
+    """What stands just before and just after."""
     regions: tuple[str, ...]
     """Where a telephone number without + may be dialled."""
 
@@ -60,6 +61,8 @@ class Search:
     check: Check
     joiners: bytes = b""
     """Bytes after which a letter or digit would belong to what was found, so that it is something else."""
+    labels: tuple[bytes, ...] = ()
+    """Words, small, that may follow a joiner all the same ("415-642-4948-Fax")."""
     before_bytes: int = 0
     """How much before a run the pattern may read too."""
 
@@ -114,7 +117,7 @@ def is_phone(found: bytes, context: Context) -> bool:
         return number is not None and bool(phonenumbers.is_possible_number(number))
     if _date().fullmatch(found):
         return False
-    if _phone_word().search(context.around):
+    if _has_phone_word(context):
         return True
     if digits.strip(b"()").isdigit():
         return False
@@ -129,16 +132,27 @@ def _parsed(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
         return None
 
 
+def _has_phone_word(context: Context) -> bool:
+    """Returns whether a word near the digits, or a label just after them, says that they are a telephone number."""
+    is_near = any(_phone_word().search(text) for text in (context.before, context.after))
+    return is_near or bool(_label_after().match(context.after))
+
+
 @functools.cache
 def _phone_word() -> "re2._Regexp[bytes]":
     return re2.compile(f"(?i)\\b(?:{'|'.join(PHONE_WORDS)})\\b".encode())
 
 
 @functools.cache
+def _label_after() -> "re2._Regexp[bytes]":
+    return re2.compile(rb"(?i)[ -](?:" + b"|".join(PHONE_LABELS) + rb")\b")
+
+
+@functools.cache
 def _date() -> "re2._Regexp[bytes]":
     return re2.compile(
-        rb"(?:\d{4}[-/. ]\d{1,2}[-/. ]\d{1,2}|"
-        rb"\d{1,2}[-/. ]\d{1,2}[-/. ]\d{4}|\d{4} ?[-/] ?\d{4})(?: .*)?"
+        rb"(?:[12]\d{3}[-/. ][0-3]?\d[-/. ][0-3]?\d|"
+        rb"[0-3]?\d[-/. ][0-3]?\d[-/. ][12]\d{3}|\d{4} ?[-/] ?\d{4})(?: .*)?"
     )
 
 
@@ -146,9 +160,12 @@ EMAIL_BYTES = ALNUM + b"._%+-@"
 IP_BYTES = string.hexdigits.encode() + b".:"
 PHONE_WORDS = (
     *("phone", "telephone", "tel", "mobile", "cell", "cellphone", "fax", "call", "dial", "sms", "whatsapp"),
+    *("answering", "desk"),
     *("telefon", "mobil", "handy", "téléphone", "tél", "appelez", "portable", "teléfono", "telefono", "móvil", "llame"),
     *("celular", "telefone", "ligue", "cellulare", "chiama", "телефон", "тел"),
 )
+PHONE_LABELS = (b"office", b"desk", b"home", b"work", b"fax", b"phone", b"mobile", b"cell")
+"""After a number, as in lists of addresses and signatures: the first of them say nothing elsewhere."""
 PHONE_BYTES = DIGITS + b"+()-./ x"
 _ISSUER = r"(?:1800|2131|2[2-7]\d\d|[3-6]\d{3})"  # what the schemes begin with; Luhn and the length decide
 
@@ -190,5 +207,6 @@ SEARCHES: dict[Kind, Search] = {
         pattern=r"\+?\(?\d{1,4}\)?(?:[ ./-]{0,2}\(?\d{1,8}\)?){1,6}(?: ?x\d{1,5})?",
         check=is_phone,
         joiners=b".-/",
+        labels=PHONE_LABELS,
     ),
 }

@@ -105,26 +105,31 @@ def _matches(
     document_M = zip(offsets_N1[number_M].tolist(), offsets_N1[number_M + 1].tolist(), strict=True)
     bounds = zip(found.tolist(), shift_M.tolist(), document_M, inside_M.tolist(), strict=True)
     for (begin, end), shift, (low, high), inside in bounds:
-        if not inside or not _is_whole(values, (begin + shift, end + shift), (low, high), search.joiners):
+        if not inside or not _is_whole(values, (begin + shift, end + shift), (low, high), search):
             continue
         first, last = begin + shift, end + shift
-        around = (
-            values[max(first - BEFORE, low) : first].tobytes() + b" " + values[last : min(last + AFTER, high)].tobytes()
-        )
-        if search.check(text[begin:end], Context(around, regions)):
+        before = values[max(first - BEFORE, low) : first].tobytes()
+        after = values[last : min(last + AFTER, high)].tobytes()
+        if search.check(text[begin:end], Context(before, after, regions)):
             yield first, last
 
 
-def _is_whole(values: Bytes, span: tuple[int, int], document: tuple[int, int], joiners: bytes) -> bool:
-    """Returns whether no letter, digit or `_` goes on where the span has one at its edge, nor beyond a joiner."""
+def _is_whole(values: Bytes, span: tuple[int, int], document: tuple[int, int], search: Search) -> bool:
+    """Returns whether no letter, digit or `_` goes on where the span has one at its edge, nor beyond a joiner.
+
+    Beyond a joiner after the span one of the search's labels may stand.
+    """
     (begin, end), (low, high) = span, document
-    if begin > low and values[begin] in _WORD and (values[begin - 1] in _WORD or values[begin - 1] in joiners):
+    if begin > low and values[begin] in _WORD and (values[begin - 1] in _WORD or values[begin - 1] in search.joiners):
         return False
     if end == high or values[end - 1] not in _WORD:
         return True
     if values[end] in _WORD:
         return False
-    return not (values[end] in joiners and end + 1 < high and values[end + 1] in _WORD)
+    if values[end] not in search.joiners or end + 1 == high or values[end + 1] not in _WORD:
+        return True
+    beyond = values[end + 1 : min(end + 1 + AFTER, high)].tobytes().lower()
+    return any(beyond.startswith(label) and not beyond[len(label) :][:1].isalnum() for label in search.labels)
 
 
 def _pem_blocks(values: Bytes, offsets_N1: Counts) -> Iterator[tuple[int, int]]:

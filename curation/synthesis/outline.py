@@ -34,8 +34,10 @@ _UNDERLINE = re.compile(r"([=\-~^\"*+#])\1{2,}[ \t]*$")
 _BULLET = re.compile(r"[ \t]*(?:[-*•+‣◦–]|\d{1,3}[.)]|[a-z][.)])[ \t]+")
 _TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*$")
 _NOT_PROSE = re.compile(
-    r"https?:|www\.|:\s+-\s|&#?\w{2,8};|[|\t\\{}<>=_@#*`\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffd]"
+    r"https?:|www\.|:\s+-\s|,\s+,|(?<!\S)(?:[a-z]\s){3}|&#?\w{2,8};|[|\t\\{}<>=_@#*`\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffd]"
 )
+_RUNNING_NUMBER = re.compile(r"[^\W\d_]{3}\d+(?:\.\d+)+\.$")
+"""A section's number that ran into its heading: a line of a table of contents, no sentence."""
 _PAIRS = ("()", "[]", "“”", "«»", "「」", "『』", "（）")
 _MARKED = re.compile(r"\*\*|__|`")
 
@@ -204,7 +206,7 @@ def _continues(text: str, start: int, end: re.Match[str], wording: Wording) -> b
 def _is_good(sentence: str, wording: Wording) -> bool:
     """Whether a sentence is whole, of usual length, and nothing but words."""
     least, most = SENTENCE_CHARS[wording.language in SPACELESS]
-    if not least <= len(sentence) <= most or _NOT_PROSE.search(sentence):
+    if not least <= len(sentence) <= most or _NOT_PROSE.search(sentence) or _RUNNING_NUMBER.search(sentence):
         return False
     first, last = sentence[0], sentence.rstrip(_CLOSING)[-1:]
     if first.islower() or (first.isdigit() and not sentence[:4].isdigit()):

@@ -26,6 +26,10 @@ LETTERS = "ABCDE"
 
 _WORD = re.compile(r"[^\W\d_][^\W_]*(?:[-’'][^\W_]+)*|\d[\d.,]*\d")
 _UNSPACED_TERM = re.compile(r"[ァ-ヴー]{3,}|[A-Za-z]{3,}|\d{2,}|(?<=[「『《“])[^「」『』《》“”]{2,12}(?=[」』》”])")
+_BEFORE, _AFTER = re.compile(r"\w{4,}(?:[\s-]\w{1,3})?[\s-]$"), re.compile(r"[\s-](?:\w{1,3}[\s-])?\w{4,}")
+"""The next long word of a sentence, with a short one between: "système de" before "fichiers"."""
+_REFERENCE = re.compile(r":\s+(?:\w+\s+)?\d+(?:\.\d+)+\s")
+"""The number of a section in the midst of a question: it refers to one that is elsewhere."""
 _HIRAGANA_END = re.compile(r"[ぁ-ゟ]$")
 _PARENTHESES = re.compile(r"\s*[（(][^()（）]{0,80}[)）]")
 
@@ -98,7 +102,23 @@ def _shared_terms(window: tuple[str, ...], wording: Wording) -> list[tuple[str, 
         (term, rows[-1])
         for term, rows in places.items()
         if len(set(rows)) > 1 and rows.count(rows[-1]) == 1 and _whole(window[rows[-1]], term, wording) == 1
+        if not _is_half(term, rows[-1], window, wording)
     ]
+
+
+def _is_half(term: str, row: int, window: tuple[str, ...], wording: Wording) -> bool:
+    """Whether a term is half of a phrase that another sentence repeats, as of a name: it is guessed, not read."""
+    if wording.language in SPACELESS:
+        return False
+    before, after = _term_pattern(term).split(window[row], maxsplit=1)
+    left, right = _BEFORE.search(before), _AFTER.match(after)
+    words = (left[0] if left else "", right[0] if right else "")
+    others = "\n".join(sentence for at, sentence in enumerate(window) if at != row).casefold()
+    return any(
+        phrase.casefold() in others
+        for word, phrase in zip(words, (words[0] + term, term + words[1]), strict=True)
+        if word and word.strip(" -").capitalize() not in wording.articles
+    )
 
 
 def _is_telling(word: str, *, starts: bool, wording: Wording) -> bool:
@@ -194,6 +214,9 @@ def reason(outline: Outline, wording: Wording, draws: Draws) -> Iterator[Task]:
 
 def _is_claim(claim: str, cause: str, wording: Wording) -> bool:
     least = _scaled(15, wording)
+    _, comma, last = claim.rstrip(",， ").rpartition(",")
+    if comma and len(last.split()) == 1:  # "..., however": it ends in a word that belongs to what follows
+        return False
     return least <= len(claim) <= 200 and len(cause) >= least and not any(mark in claim for mark in ';:；："“«')  # noqa: PLR2004
 
 
@@ -296,13 +319,17 @@ def faq(outline: Outline, wording: Wording, draws: Draws) -> Iterator[Task]:
 
 def _answered(outline: Outline, wording: Wording) -> Iterator[tuple[str, str, frozenset[int]]]:
     for place, block in enumerate(outline.blocks):
-        if block.kind == "question" and is_phrase(block.text) and len(block.text) >= MIN_QUESTION:
+        if block.kind == "question" and _is_question(block.text):
             body, used = _section(outline, place, wording, least=MIN_ANSWER)
             if body is not None:
                 question, answer = _unmarked(block.text, body, wording)
                 yield re.sub(r"\s+\?$", "?", question), answer, used | {place}
         for question, answer in _marked(block, wording):
             yield question, answer, frozenset({place})
+
+
+def _is_question(text: str) -> bool:
+    return is_phrase(text) and len(text) >= MIN_QUESTION and not _REFERENCE.search(text)
 
 
 def _unmarked(question: str, answer: str, wording: Wording) -> tuple[str, str]:

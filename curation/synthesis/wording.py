@@ -13,7 +13,7 @@ from curation.identity import secure_hash
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "ru", "zh", "ja", "ar")
 SPACELESS = frozenset({"zh", "ja"})
-VERSION = 2
+VERSION = 3
 """Of the rules that find tasks: raise it when they find others."""
 
 Phrases = tuple[str, ...]

@@ -97,6 +97,51 @@ def test_a_gap_is_something_that_the_rest_of_the_passage_names():
     assert passage.replace("____", answer) in RIVER
 
 
+@pytest.mark.parametrize(
+    ("language", "passage", "repeated", "other", "term"),
+    [
+        (
+            "en",
+            "He joined the Muslim League. Rain fell upon them all day. A {} met there.",
+            "Muslim League",
+            "Muslim Court",
+            "Muslim",
+        ),
+        (
+            "fr",
+            "On crée un système de fichiers. Il a plu pendant toute la journée. Ce {} est vieux.",
+            "système de fichiers",
+            "journal de fichiers",
+            "fichiers",
+        ),
+        (
+            "es",
+            "Nadie vio la nave espacial. Llovió durante todo el día. La {} era vieja.",
+            "nave espacial",
+            "vida espacial",
+            "espacial",
+        ),
+        (
+            "de",
+            "Es ist ein junges Immunsystem. Es regnete an jedem der Tage. Dies {} lernt.",
+            "junges Immunsystem",
+            "alte Immunsystem",
+            "Immunsystem",
+        ),
+    ],
+)
+def test_half_of_a_phrase_that_is_repeated_is_no_gap_for_it_is_guessed_without_reading(
+    language, passage, repeated, other, term
+):
+    assert only("cloze", passage.format(other), language).endswith(f": {term}")
+    assert not mined(passage.format(repeated), language=language, templates=("cloze",))
+
+
+def test_an_article_makes_no_phrase_of_the_word_behind_it():
+    passage = "Meist schmerzt eine Entzündung sehr. Wir warteten noch bis Mai. Oft heilt eine Entzündung wieder."
+    assert only("cloze", passage, "de").endswith("Antwort: Entzündung")
+
+
 def test_sentences_in_the_order_of_the_answer_are_the_text():
     text = only("sentence_order", RIVER)
     shown = {line[1]: line[4:] for line in text.split("\n\n")[0].split("\n")}
@@ -136,6 +181,36 @@ def test_a_reason_is_what_a_sentence_gives_for_its_claim():
     text = only("reason", RIVER)
     assert "the reason for this: “People fish here”" in text
     assert text.endswith("People fish here because the Mersel is clean and cold.")
+
+
+@pytest.mark.parametrize("word", ["however", "but", "not"])
+def test_a_claim_that_ends_in_a_word_of_what_follows_it_is_asked_for_no_reason(word):
+    sentence = "The town has never run out of water, {}because its three reservoirs are large and deep."
+    assert only("reason", f"The summers are long and dry. {sentence.format('')}")
+    assert not mined(f"The summers are long and dry. {sentence.format(f'{word}, ')}", templates=("reason",))
+
+
+def test_a_question_that_is_a_section_named_elsewhere_asks_nothing():
+    body = "Rain falls on the hills in spring. The reservoirs keep enough of it for the whole summer and more."
+    assert only("faq", f"## Does release 6.2 keep the old names?\n\n{body}")
+    assert not mined(f"## The names are told in the handbook: 6.2.1 Which names?\n\n{body}", templates=("faq",))
+
+
+@pytest.mark.parametrize(
+    "debris",
+    [
+        "Shell environment variables12.1.6.",
+        "The table has l l l c as its head and more.",
+        "For example, , it is broken.",
+    ],
+)
+def test_lines_of_contents_and_what_is_left_of_markup_are_no_sentences(debris):
+    parts = RIVER.split(". ")
+    text = f"{'. '.join(parts[:3])}. {debris} {'. '.join(parts[3:])}"
+    assert not any(debris in str(row["text"]) for row in mined(text, max_children=9))
+    assert not mined(
+        debris.join([f"{parts[0]}. ", f" {parts[1]}."]), templates=("connective", "cloze", "sentence_order")
+    )
 
 
 def test_a_title_stands_behind_the_text_below_it():

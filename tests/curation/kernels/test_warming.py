@@ -98,6 +98,7 @@ def test_kernels_agree_with_their_oracles_with_bounds_checked_and_with_the_jit_o
         "quality/test_heuristics.py",
         "text/test_line_edits.py",
         "text/test_dclm_edits.py",
+        "text/test_mutated_pages.py",
         "dedup/test_survivors.py",
         "curriculum/test_packing.py",
         "quality/test_readability.py",

@@ -20,8 +20,7 @@ LOCK := pyproject.toml constraints.txt infra/setup.sh
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-run: $(VENV)/.run-stamp ## curate the quickstart sample: set up, compile the kernels, run the job, print where the report is
-	@$(BIN)/gristmill warm
+run: $(VENV)/.run-stamp ## curate the quickstart sample: set up, run the job (compiles the kernels it needs), print where the report is
 	@$(BIN)/gristmill run pipelines/jobs/quickstart.yaml
 
 test: ready ## every test but the soak tests

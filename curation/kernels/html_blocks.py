@@ -140,11 +140,10 @@ def _html_blocks(  # type: ignore[no-untyped-def]
             first = last = begin = end = -1
             breaks = False
         if code != TEXT:
-            if depth < MAX_DEPTH:
-                height = depth + 1
-                hidden_D[height], is_level_D[height] = is_hidden_T[t], is_level
-                level_D[height] = t if is_level else parent
-                kind_D[height] = kind_C[code] if kind_C[code] else kind_D[depth]
+            height = depth + 1
+            hidden_D[height], is_level_D[height] = is_hidden_T[t], is_level
+            level_D[height] = t if is_level else parent
+            kind_D[height] = kind_C[code] if kind_C[code] else kind_D[depth]
             if is_break:
                 breaks = begin >= 0
             elif not is_level and not is_hidden_T[t]:

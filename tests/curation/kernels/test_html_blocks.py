@@ -61,6 +61,11 @@ def test_blocks_end_where_a_browser_breaks_the_line_by_definition(html: str, exp
     assert blocks_of(html.encode()) == expected
 
 
+def test_what_is_hidden_at_the_greatest_depth_is_hidden_by_definition():
+    assert blocks_of(b"<b>" * 600 + b"a<style>b</style>c<h1>d<p>e") == [("abc", "", 0), ("d", "", 0), ("e", "", 0)]
+    check_blocks(html_tokens(np.frombuffer(b"<b>" * 600 + b"<style>b</style>c<pre><br><br>d<script>e", np.uint8)))
+
+
 def test_a_block_holds_the_inline_elements_beside_its_text_by_definition():
     tokens = html_tokens(np.frombuffer(b"<div><a><b>x</b></a><br><img></div><p><img></p><ul><li><p>y", np.uint8))
     blocks = html_blocks(tokens)

@@ -7,8 +7,6 @@ counted by the words view: Han, kana and the orthographic clusters of Thai and i
 logarithms, no sums in an order that may change: the same bytes anywhere.
 """
 
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,36 +47,9 @@ from curation.kernels.html_hints import HINTS, NUM_HINTS
 from curation.kernels.html_names import CODE, NAMES
 from curation.kernels.html_roles import LEVEL_C
 from curation.kernels.html_tokens import Tokens
+from curation.kernels.html_word_lists import listed, listed_kind
 from curation.kernels.words import words
 
-FUNCTION_WORDS = (
-    "the of and to in a is that for it was on with as are be this by at from his her they we you not "
-    "have has had or an but which",
-    "der die das und in den von zu mit sich des auf für ist im dem nicht ein eine als auch es an werden "
-    "aus er hat dass sie nach",
-    "le la les de des et en un une du que est pour qui dans sur pas plus par ne se au avec ce il sont",
-    "el los las y del que por con una su para es al lo como más pero sus fue este ha",
-    "il di che per non una sono con da si come più ma dei nel alla della anche",
-    "o os as do da dos das em um uma não mais foi ao pelo são",
-    "het een van dat niet zijn te op voor met aan er maar om ook bij",
-    "w i z na się nie do jest że to jak po za od ale przez tym",
-    "и в не на что с по это как из у за от к но он для",
-    "och att det som en på av är den till inte för med ett har",
-    "в на та що не до є за від як у і про",
-)
-CALLS = (
-    "share tweet facebook twitter instagram pinterest linkedin whatsapp email print comment comments "
-    "reply subscribe sign log login "
-    "newsletter follow click read more related tags posted advertisement sponsored menu search home next previous "
-    "teilen kommentare kommentar anmelden mehr weiterlesen drucken suche partager commentaires commenter "
-    "lire suivant abonnez "
-    "compartir comentarios leer suscríbete condividi commenti leggi udostępnij komentarze czytaj"
-)
-NOTICES = (
-    "copyright cookie cookies privacy policy terms rights reserved conditions disclaimer datenschutz "
-    "impressum agb nutzungsbedingungen "
-    "confidentialité mentions légales privacidad derechos reservados javascript browser consent"
-)
 LEVELS = 4
 MAX_LEVELS = 24
 FAR = 30.0
@@ -143,23 +114,6 @@ def _group_of_tags() -> NDArray[np.int8]:
 GROUP_C = _group_of_tags()
 NUM_GROUPS = len(_TAG_GROUPS)
 H1 = np.int64(CODE["h1"])
-_SLOTS = 2048
-
-
-@cache
-def _listed() -> NDArray[np.uint64]:
-    """Returns uint64 (SLOTS, 2): hashes of listed words, and 1 for a function word, 2 for a call, 3 for a notice."""
-    table = np.zeros((_SLOTS, 2), np.uint64)
-    for kind, names in ((1, " ".join(FUNCTION_WORDS)), (2, CALLS), (3, NOTICES)):
-        values = np.frombuffer(names.encode(), np.uint8)
-        for hashed in words(values, np.array([0, values.size], np.int64)).hash_W:
-            slot = int(hashed) % _SLOTS
-            while table[slot, 1] and table[slot, 0] != hashed:
-                slot = (slot + 1) % _SLOTS
-            if not table[slot, 1]:
-                table[slot] = hashed, kind
-    table.setflags(write=False)
-    return table
 
 
 def block_features(page: NDArray[np.uint8], tokens: Tokens, blocks: Blocks) -> NDArray[np.float32]:
@@ -178,7 +132,7 @@ def block_features(page: NDArray[np.uint8], tokens: Tokens, blocks: Blocks) -> N
     found = words(texts.values, texts.offsets_D1)
     local_BL, text_hash_B = np.zeros((num, len(_LOCAL)), np.float64), np.zeros(num, np.uint64)
     _local(
-        *(texts.offsets_D1, texts.counts_B14, found.hash_W, found.word_offsets_N1, found.counts_N6, _listed()),
+        *(texts.offsets_D1, texts.counts_B14, found.hash_W, found.word_offsets_N1, found.counts_N6, listed()),
         *(blocks.kind_B, blocks.tag_B, local_BL, text_hash_B),
     )
     measures_B4 = np.empty((num, 4), np.float64)
@@ -214,7 +168,7 @@ def _local(offsets_D1, counts_B14, hash_W, word_offsets_D1, counts_D6, listed_S2
         for w in range(begin, end):
             hashed = hash_W[w]
             text_hash = np.uint64((text_hash ^ hashed) * np.uint64(0x9E3779B97F4A7C15))
-            kind = _kind(listed_S2, hashed)
+            kind = listed_kind(listed_S2, hashed)
             function_words += kind == 1
             calls += kind == 2
             notices += kind == 3
@@ -250,16 +204,6 @@ def _local(offsets_D1, counts_B14, hash_W, word_offsets_D1, counts_D6, listed_S2
         )
         row[21], row[22], row[23] = in_title / max(min(spelled, 32.0), 1.0), kind_B[b], tag_B[b]
         row[24] = 1.0 if num_words >= MIN_PARAGRAPH_WORDS and row[2] < MAX_PARAGRAPH_LINKS else 0.0
-
-
-@borrowing
-def _kind(listed_S2, hashed):  # type: ignore[no-untyped-def]
-    slot = hashed % np.uint64(_SLOTS)
-    while listed_S2[slot, 1] != np.uint64(0):
-        if listed_S2[slot, 0] == hashed:
-            return np.int64(listed_S2[slot, 1])
-        slot = (slot + np.uint64(1)) % np.uint64(_SLOTS)
-    return 0
 
 
 @kernel

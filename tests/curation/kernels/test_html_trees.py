@@ -75,6 +75,7 @@ def difference(one: tuple[str, ...], other: tuple[str, ...]) -> str:
     ("html", "expected"),
     [
         ("<!doctype html><p>a<b>b</b><table><tr><td>c", {"none"}),
+        ("<div>a<td>b", {"none", "block"}),  # outside a table the standard ignores the tag
         ("<p>a<table><tr><td>b", {"none", "block"}),  # without a doctype a table ends no paragraph
         ("<p><b>a<p>b", {"none", "formatting"}),  # the standard opens the <b> again
         ("<b><div>a</b>b</div>", {"formatting"}),  # "adoption agency"
@@ -93,5 +94,5 @@ def test_texts_of_the_web_stand_in_the_same_blocks_but_for_a_few(corpora, every:
     for raw in islice(web_pages(corpora), 0, None, every):
         for one, other, size in side_by_side(decode(raw, declared=None, is_html=True).text):
             count[difference(one, other)] += size
-    assert count["block"] <= 0.005 * count.total(), count
+    assert count["block"] <= 0.0005 * count.total(), count
     assert count["none"] >= 0.9 * count.total(), count

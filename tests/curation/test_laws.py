@@ -11,11 +11,13 @@ import pickle
 import pkgutil
 import tempfile
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import curation
@@ -29,6 +31,7 @@ from curation.quality.perplexity import ModelOfLanguage, Perplexity
 from curation.schema import DOCUMENT, PII_SPAN, READ
 from curation.step import Plan, Step, configuration_of
 from curation.synthesis.children import Generator
+from curation.text.extract import Extract, Extractor
 from tests.evaluation_sets import index_file
 from tests.ngram_models import model_file
 from tests.onnx_encoder import write_encoder
@@ -163,7 +166,7 @@ def ngram_models():
     return tuple(ModelOfLanguage(language=name, model=path) for name, path in files.items())
 
 
-def example_of(kind):
+def example_of(kind, settings):
     """Returns (a step of `kind`, what makes its batches); steps with defaults need nothing here."""
     if kind is Gate:
         return GATE, signal_batch
@@ -190,12 +193,16 @@ def example_of(kind):
         "ParentLanguage": lambda texts: child_batch(texts).drop_columns(["signal.parent_language"]),
     }
     given = {"models": ngram_models()} if kind is Perplexity else {}
-    return kind(**given), batches.get(kind.__name__, document_batch)
+    return kind(**given, **settings), batches.get(kind.__name__, document_batch)
 
 
 STEPS = sorted(set(found_steps()), key=lambda kind: kind.__qualname__)
-each_step = pytest.mark.parametrize("kind", STEPS, ids=lambda kind: kind.__qualname__)
-few = settings(max_examples=12, deadline=None)
+OTHER_EXTRACTORS = [name for name in get_args(Extractor) if name != Extract().extractor]
+CASES = [(kind, {}) for kind in STEPS] + [(Extract, {"extractor": name}) for name in OTHER_EXTRACTORS]
+each_step = pytest.mark.parametrize(
+    ("kind", "settings"), CASES, ids=["-".join([kind.__qualname__, *settings.values()]) for kind, settings in CASES]
+)
+few = hypothesis_settings(max_examples=12, deadline=None)
 
 
 def test_walking_the_package_finds_the_steps():
@@ -204,8 +211,8 @@ def test_walking_the_package_finds_the_steps():
 
 
 @each_step
-def test_a_step_is_its_own_frozen_slotted_configuration(kind):
-    step, _ = example_of(kind)
+def test_a_step_is_its_own_frozen_slotted_configuration(kind, settings):
+    step, _ = example_of(kind, settings)
     assert isinstance(step, Step)
     assert dataclasses.is_dataclass(kind)
     assert kind.__dataclass_params__.frozen
@@ -219,8 +226,8 @@ def test_a_step_is_its_own_frozen_slotted_configuration(kind):
 @each_step
 @few
 @given(texts=TEXTS)
-def test_the_output_has_the_schema_that_was_promised(kind, texts):
-    step, batches = example_of(kind)
+def test_the_output_has_the_schema_that_was_promised(kind, settings, texts):
+    step, batches = example_of(kind, settings)
     batch = batches(texts)
     result = step(batch)
     assert result.schema.equals(step.output_schema(batch.schema))
@@ -230,8 +237,8 @@ def test_the_output_has_the_schema_that_was_promised(kind, texts):
 @each_step
 @few
 @given(texts=TEXTS, cuts=st.lists(st.integers(0, 9), max_size=3))
-def test_batches_do_not_matter(kind, texts, cuts):
-    step, batches = example_of(kind)
+def test_batches_do_not_matter(kind, settings, texts, cuts):
+    step, batches = example_of(kind, settings)
     batch = batches(texts)
     whole = step(batch)
     edges = sorted({0, len(texts), *(min(cut, len(texts)) for cut in cuts)})
@@ -243,8 +250,8 @@ def test_batches_do_not_matter(kind, texts, cuts):
 @each_step
 @few
 @given(texts=TEXTS)
-def test_a_step_is_pure_and_keeps_every_document(kind, texts):
-    step, batches = example_of(kind)
+def test_a_step_is_pure_and_keeps_every_document(kind, settings, texts):
+    step, batches = example_of(kind, settings)
     batch, again = batches(texts), batches(texts)
     first = step(batch)
     assert batch.equals(again)
@@ -264,6 +271,6 @@ def derives(kind):
 
 
 @each_step
-def test_nothing_in_gives_nothing_out(kind):
-    step, batches = example_of(kind)
+def test_nothing_in_gives_nothing_out(kind, settings):
+    step, batches = example_of(kind, settings)
     assert step(batches([])).num_rows == 0

@@ -80,7 +80,7 @@ def test_the_signal_of_write_a_step_does_what_the_page_says(repository: Path, tm
 @pytest.mark.parametrize(
     ("folder", "columns"),
     [
-        ("measured", schema.DOCUMENT),
+        ("measured", pa.schema([*schema.DOCUMENT, *schema.PAGE_FIELDS])),
         ("signatures", schema.SIGNATURES),
         ("accounts", schema.ACCOUNT),
         ("dead_letter", schema.DEAD_LETTER),

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from typing import get_args
 
 import pyarrow as pa
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from curation.errors import SchemaError
 from curation.schema import DOCUMENT, READ
-from curation.text.extract import MAX_REPLACEMENT_EDITS, Extract
+from curation.text.extract import MAX_REPLACEMENT_EDITS, Extract, Extractor
 
 PAGE = (
     b"<html lang='de'><head><title>T</title><meta name='Robots' content='NoIndex, noai'></head>"
@@ -33,8 +34,8 @@ def read_batch(*rows):
     return pa.RecordBatch.from_pylist(given_rows, schema=READ)
 
 
-def extract(*rows, mode="main"):
-    return Extract(mode=mode)(read_batch(*rows)).to_pylist()
+def extract(*rows, mode="main", extractor="resiliparse"):
+    return Extract(mode=mode, extractor=extractor)(read_batch(*rows)).to_pylist()
 
 
 def test_the_output_is_a_document_with_nullable_text_and_an_error_column():
@@ -124,10 +125,24 @@ def test_content_without_text_has_null_text_and_the_reason_if_it_is_a_fault(raw,
         ("regex_bomb.txt", "utf-8", None),
     ],
 )
-def test_a_messy_file_is_decoded_or_refused_as_its_expectation_says(corpora, name, charset, error):
-    (row,) = extract({"raw": (corpora / "messy" / name).read_bytes()})
+@pytest.mark.parametrize("extractor", get_args(Extractor))
+def test_a_messy_file_is_decoded_or_refused_as_its_expectation_says(corpora, extractor, name, charset, error):
+    (row,) = extract({"raw": (corpora / "messy" / name).read_bytes()}, extractor=extractor)
     assert (row["charset"], row["extract_error"]) == (charset, error)
     assert (row["text"] is None) == (error is not None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("utf16le_bom.txt", "Hello UTF-16 wörld\n"),
+        ("latin1_as_txt.txt", "Déjà vu: élève, façade, naïf, œuvre? "),
+    ],
+)
+def test_a_messy_file_in_another_charset_gives_its_words_whole(corpora, name, text):
+    (row,) = extract({"raw": (corpora / "messy" / name).read_bytes()})
+    assert row["text"].replace("\ufeff", "") == text * (len(row["text"].replace("\ufeff", "")) // len(text))
+    assert row["edits"] == [], "nothing was replaced"
 
 
 def test_replaced_bytes_are_marked_where_they_stand_in_the_text():

@@ -34,6 +34,8 @@ from curation.text.extract import Extract, Extractor
 from curation.text.mojibake import Mojibake
 from curation.text.page import Comments
 from curation.text.refinedweb import RefinedWebLines
+from curation.text.trafilatura_page import PageGate
+from curation.text.trafilatura_process import DEFAULT_GATE_BELOW, Focus
 
 Named = TypeVar("Named")
 
@@ -98,10 +100,23 @@ class NearSettings(Protocol):
 
 
 def extract_step(
-    mode: Literal["main", "all", "none"], *, extractor: Extractor = "resiliparse", comments: Comments = "drop"
+    mode: Literal["main", "all", "none"],
+    *,
+    extractor: Extractor = "resiliparse",
+    comments: Comments = "drop",
+    trafilatura: Focus = "default",
+    gate: PageGate = "none",
+    gate_below: float = DEFAULT_GATE_BELOW,
 ) -> Extract:
     """Returns the step that makes text of raw content."""
-    return Extract(mode=mode, extractor=extractor, comments=comments)
+    return Extract(
+        mode=mode,
+        extractor=extractor,
+        comments=comments,
+        trafilatura=trafilatura,
+        gate=gate,
+        gate_below=gate_below,
+    )
 
 
 def measure_plan(

@@ -109,7 +109,9 @@ PAGE_FIELDS = (
     pa.field("signal.page_removed_fraction", pa.float64()),  # share of the visible text that was not taken
     pa.field("signal.page_confidence", pa.float64()),  # of the choice of the main content; null: nothing says it
 )
-"""What `extractor: gristmill` says beside the text; null for documents that it did not make."""
+"""What an extractor of `PAGE_EXTRACTORS` says beside the text; null for documents that it did not make."""
+PAGE_EXTRACTORS = ("gristmill", "trafilatura")
+"""Extractors that add the columns of `PAGE_FIELDS`."""
 
 ACCOUNT = pa.schema(
     [

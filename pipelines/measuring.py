@@ -15,7 +15,16 @@ import pyarrow.compute as pc
 
 from curation.dedup.linking import shingle_sets
 from curation.plan import extract_step, measure_plan
-from curation.schema import ACCOUNT, DEAD_LETTER, DOCUMENT, EXACT_KEY_FIELDS, PAGE_FIELDS, SIGNATURE_FIELDS, SIGNATURES
+from curation.schema import (
+    ACCOUNT,
+    DEAD_LETTER,
+    DOCUMENT,
+    EXACT_KEY_FIELDS,
+    PAGE_EXTRACTORS,
+    PAGE_FIELDS,
+    SIGNATURE_FIELDS,
+    SIGNATURES,
+)
 from curation.step import Plan
 from curation.synthesis.children import PARENT_TEXT
 from pipelines.artifacts import Artifact, local_files
@@ -61,7 +70,7 @@ def plan_of(spec: JobSpec, files: Mapping[str, LocalFile] | None = None) -> Plan
 
 def given_schema(spec: JobSpec) -> pa.Schema:
     """Returns the schema of what the plan measures: documents, and what is known beside of pages and of children."""
-    has_pages = any(given.extractor == "gristmill" for given in spec.inputs.values())
+    has_pages = any(given.extractor in PAGE_EXTRACTORS for given in spec.inputs.values())
     parents = () if spec.synthesis is None else (PARENT_TEXT,)
     return pa.schema([*DOCUMENT, *(PAGE_FIELDS if has_pages else ()), *parents])
 
@@ -159,7 +168,14 @@ def documents_of(
 ) -> Iterator[pa.RecordBatch]:
     """Yields batches of DOCUMENT: read, sampled and extracted; the rest goes to `accounts`."""
     given = spec.inputs[unit.source]
-    extract = extract_step(given.extract, extractor=given.extractor, comments=given.comments)
+    extract = extract_step(
+        given.extract,
+        extractor=given.extractor,
+        comments=given.comments,
+        trafilatura=given.trafilatura,
+        gate=given.gate,
+        gate_below=given.gate_below,
+    )
     sample = _Sample(limit=unit.limit)
     for raw in read(unit, given, spec.limits, accounts):
         chosen = sample.take(raw, accounts)
@@ -199,7 +215,7 @@ def _extracted(batch: pa.RecordBatch, given: InputSpec, accounts: Accounts) -> I
         else:
             reason, _, detail = row["extract_error"].partition(": ")
             accounts.dead_letter(*where, reason, detail)
-    schema = pa.schema([*DOCUMENT, *(PAGE_FIELDS if given.extractor == "gristmill" else ())])
+    schema = pa.schema([*DOCUMENT, *(PAGE_FIELDS if given.extractor in PAGE_EXTRACTORS else ())])
     good = (batch.filter(pc.invert(bad)) if bad.true_count else batch).select(schema.names)
     for path, rows in _by_path(good):
         accounts.documents(path, rows["offset"].to_numpy(), rows["length_bytes"].to_numpy())

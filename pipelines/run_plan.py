@@ -14,6 +14,7 @@ from curation.errors import InputError
 from curation.identity import fingerprint
 from curation.quality.language import PACKAGED_SHA256
 from curation.text.content import PACKAGED_SHA256 as CONTENT_MODEL
+from curation.text.trafilatura_process import trafilatura_version
 from pipelines.artifacts import Artifact, artifacts_of
 from pipelines.configured import named_lists
 from pipelines.inputs.artifacts import read_artifact
@@ -101,7 +102,8 @@ def plan_run(spec: JobSpec, *, root: Path, limit: int | None = None, digests: bo
         digests: read every input to digest it; without, the fingerprint is not that of a run.
 
     Raises:
-        SpecError: the gates or the policies of deduplication read what is not measured.
+        SpecError: the gates or the policies of deduplication read what is not measured; trafilatura is asked for and
+            not installed.
         InputError: an input matches no file, or one cannot be read.
         ArtifactError: the tokenizer, a model or a list is missing or has another digest.
     """
@@ -196,6 +198,9 @@ def _fingerprint(
 def libraries_of(spec: JobSpec) -> dict[str, str]:
     """Returns the versions of the libraries that decide what the text of documents is."""
     used = {given.extractor for given in spec.inputs.values() if given.extract != "none"} - {"gristmill"}
+    if "trafilatura" in used or any(given.gate == "trafilatura" for given in spec.inputs.values()):
+        trafilatura_version()  # says what to install where it is missing
+        used.add("trafilatura")
     edits = {*spec.edits, *(edit for phase in spec.phases for edit in phase.edits)}
     return {name: metadata.version(name) for name in sorted(used | ({"ftfy"} if "mojibake" in edits else set()))}
 

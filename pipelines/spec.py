@@ -16,6 +16,7 @@ from curation.review.selection import SelectionKeys
 from curation.setting import documented, key
 from curation.synthesis.mined import MinedKeys
 from curation.synthesis.recipes.written import ModelKeys
+from curation.text.trafilatura_process import DEFAULT_GATE_BELOW
 from pipelines.spec_signals import (
     ClassifierSpec,
     DecontaminationSpec,
@@ -96,10 +97,20 @@ class InputSpec:
     columns: Columns = key(Columns(), "column names of JSONL and Parquet")
     extra: bool = key(True, "JSONL and Parquet: keep other columns, as JSON in `extra`")
     extract: Literal["main", "all", "none"] = key("main", "HTML: main content, all text, or as it is")
-    extractor: Literal["resiliparse", "gristmill"] = key(
-        "resiliparse", "HTML: what makes text of it; gristmill: Markdown, with columns about the page"
+    extractor: Literal["resiliparse", "gristmill", "trafilatura"] = key(
+        "resiliparse",
+        "HTML: what makes text of it; gristmill: Markdown; it and trafilatura: with columns about the page",
     )
-    comments: Literal["drop", "keep"] = key("drop", "gristmill: readers' comments below the main content")
+    comments: Literal["drop", "keep"] = key(
+        "drop", "gristmill and trafilatura: readers' comments below the main content"
+    )
+    trafilatura: Literal["default", "fast", "precision"] = key(
+        "default", "trafilatura: its own default, without fallbacks, or with precision"
+    )
+    gate: Literal["none", "trafilatura"] = key(
+        "none", "gristmill: trafilatura (precision) reads the pages of low confidence"
+    )
+    gate_below: float = key(DEFAULT_GATE_BELOW, "`gate`: the confidence below which a page goes there")
     domain: str | None = key(None, "kind of content, for `when:` and the report: web, code, law ...")
     license: str | None = key(None, "licence of every document that names none itself")
     gates: tuple[str, ...] = key((), "gates of this input, in this order")

@@ -24,6 +24,7 @@ Range = tuple[float, float]
 RANGES: dict[str, Range] = {
     "seed": (0, (1 << 63) - 1),
     "inputs.*.weight": (0, 16),
+    "inputs.*.gate_below": (0, 1),
     "gates.*.rules[*].review_within": (0, math.inf),
     "dedup.near.ngram": (1, MAX_NGRAM),
     "dedup.near.bands": (1, 1000),
@@ -196,6 +197,11 @@ def _inputs(spec: JobSpec) -> Iterator[Finding]:
         for item in dataclasses.fields(given.columns):
             if getattr(given.columns, item.name) == "":
                 yield f"{path}.columns.{item.name}", "expected the name of a column, found ''"
+        if given.gate != "none" and (given.extractor, given.extract) != ("gristmill", "main"):
+            yield (
+                f"{path}.gate",
+                "expected `extractor: gristmill` and `extract: main` beside it: only there a page has a confidence",
+            )
         yield from _conversation(f"{path}.columns", given.columns)
 
 

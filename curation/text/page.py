@@ -34,8 +34,8 @@ class PageSignals:
 
     text_fraction: float
     """Bytes of text per byte of page."""
-    link_density: float
-    """Share of the chosen text that stands in links."""
+    link_density: float | None
+    """Share of the chosen text that stands in links; null where that is not known."""
     removed_fraction: float
     """Share of the page's visible text that was not chosen."""
     confidence: float | None

@@ -57,8 +57,8 @@ MESSY = {
     THREE,
 )
 
-ONCE_READ = {("warc_deep_html.warc", "gristmill"): THREE}
-"""What another extractor makes of an archive: no depth is too much for gristmill."""
+ONCE_READ = {("warc_deep_html.warc", name): THREE for name in ("gristmill", "trafilatura")}
+"""What another extractor makes of an archive: no depth is too much for these."""
 
 
 def read(data, *, limits=None, spec=None, extract=None):

@@ -5,6 +5,7 @@ again gives the same bytes. `manifest.json` is written last; a run without it is
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -279,15 +280,16 @@ def _watched(driver: _Driver, stage: str, folder: str, sizes: dict[str, int], un
 
 
 def _check_bad_fraction(driver: _Driver) -> None:
-    documents = dead = 0
+    documents, reasons = 0, Counter[str]()
     for part in driver.plan.parts:
-        accounts = read_part(driver.job.store, f"accounts/{part}.parquet", ["kind", "count"]).to_pydict()
-        for kind, count in zip(accounts["kind"], accounts["count"], strict=True):
+        accounts = read_part(driver.job.store, f"accounts/{part}.parquet", ["kind", "reason", "count"]).to_pydict()
+        for kind, reason, count in zip(accounts["kind"], accounts["reason"], accounts["count"], strict=True):
             documents += count * (kind in {"document", "skipped"})
-            dead += count * (kind == "dead_letter")
-    most = driver.job.spec.limits.max_bad_fraction
+            reasons[reason] += count * (kind == "dead_letter")
+    most, dead = driver.job.spec.limits.max_bad_fraction, reasons.total()
     if dead > most * (documents + dead):
+        reason, count = min(reasons.items(), key=lambda item: (-item[1], item[0] or ""))
         raise TooManyBadRecords(
-            f"{dead} of {documents + dead} records are dead letters, above limits.max_bad_fraction {most}; "
-            f"see {driver.job.store.uri}/dead_letter or raise the limit"
+            f"{dead} of {documents + dead} records are dead letters, {count} of them {reason}, above "
+            f"limits.max_bad_fraction {most}; see {driver.job.store.uri}/dead_letter or raise the limit"
         )

@@ -29,7 +29,7 @@ from curation.kernels.html_blocks import html_blocks
 from curation.kernels.html_main import comment_tokens
 from curation.kernels.html_tokens import html_tokens
 from curation.text.charset import decode
-from curation.text.content import main_content, packaged_model
+from curation.text.content import decided, main_content, packaged_model
 from curation.text.page import read_page
 from infra.extraction.gold import NUM_FOLDS, Page, gold_pages
 from infra.extraction.linear import fitted
@@ -39,6 +39,8 @@ from infra.extraction.training import Sample, chosen_cuts, sample, text_of, trai
 
 DRAWS = 2000
 SHORT_WORDS = 150
+GATES = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+"""Confidences below which a page goes to trafilatura with precision (`gate: trafilatura`)."""
 _LANGUAGE = re.compile(rb"<html[^>]{0,300}?\blang=[\"']?([a-zA-Z]{2})", re.I)
 Texts = dict[str, str]
 Scores = Callable[[NDArray[np.float32]], NDArray[np.float64]]
@@ -46,8 +48,8 @@ Scores = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 def held_out_texts(
     samples: list[Sample], learnt: Callable[[Iterable[Sample]], Scores]
-) -> tuple[Texts, list[dict[str, float]]]:
-    """Returns our text of each page, and the cuts of each fold; nothing of a page's fold is chosen on that fold.
+) -> tuple[Texts, dict[str, float], list[dict[str, float]]]:
+    """Returns our text of each page, its confidence, and the cuts of each fold; none is chosen on the page's own fold.
 
     Args:
         samples: the pages.
@@ -58,7 +60,7 @@ def held_out_texts(
         pair: learnt(one for one in samples if one.page.fold not in pair)
         for pair in [*((fold,) for fold in folds), *combinations(folds, 2)]
     }
-    texts, cuts = {}, []
+    texts, sure, cuts = {}, {}, []
     for fold in folds:
         others = [one for one in samples if one.page.fold != fold]
         inner = [without[tuple(sorted((one.page.fold, fold)))](one.features_BF) for one in others]
@@ -66,8 +68,30 @@ def held_out_texts(
         cuts.append(asdict(chosen))
         for one in samples:
             if one.page.fold == fold:
-                texts[one.page.id] = text_of(one, without[fold,](one.features_BF), chosen)
-    return texts, cuts
+                score_B = without[fold,](one.features_BF)
+                texts[one.page.id] = text_of(one, score_B, chosen)
+                sure[one.page.id] = decided(score_B, one.features_BF, chosen).confidence
+    return texts, sure, cuts
+
+
+def gated(pages: list[Page], ours: Texts, sure: dict[str, float], precise: Texts) -> list[dict[str, object]]:
+    """Returns per bound what the gate sends and gives: pages below it have trafilatura's text, where it found one."""
+    found: list[dict[str, object]] = []
+    for below in GATES:
+        texts = {one: precise[one] if sure[one] < below and precise[one].strip() else ours[one] for one in ours}
+        row: dict[str, object] = {"below": below}
+        measured = rates(pages, texts)
+        for name in ("article", "readability", "segments"):
+            of_set = [page.id for page in pages if page.set == name]
+            sent = sum(sure[one] < below for one in of_set) / len(of_set)
+            row[name] = {"sent": round(sent, 3), "measure": _measure(measured[name])}
+        found.append(row)
+    return found
+
+
+def _measure(of_set: object) -> float:
+    assert isinstance(of_set, dict)
+    return float(of_set["accuracy"] if "accuracy" in of_set else of_set["f1"])
 
 
 def by_trees(samples: Iterable[Sample]) -> Scores:
@@ -209,7 +233,7 @@ def main() -> int:
     pages = gold_pages()
     peers = peer_texts(pages)
     samples = [sample(page, peers[page.id]) for page in pages]
-    ours, cuts = held_out_texts(samples, by_trees)
+    ours, sure, cuts = held_out_texts(samples, by_trees)
     methods = {"ours": ours, "ours_linear": held_out_texts(samples, fitted)[0]} | {
         name: {page.id: peers[page.id][name][0] for page in pages} for name in next(iter(peers.values()))
     }
@@ -220,6 +244,7 @@ def main() -> int:
         "pages": {name: sum(page.set == name for page in pages) for name in ("article", "readability", "segments")},
         "cuts_by_fold": cuts,
         "rates": {name: rates(pages, texts) for name, texts in methods.items()},
+        "gate": gated(pages, ours, sure, methods["trafilatura_precision"]),
         "ours_less_trafilatura": {
             name: differences(pages, ours, methods["trafilatura"], name)
             for name in ("article", "readability", "segments")

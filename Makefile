@@ -9,10 +9,12 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+# The suite starts hundreds of processes: each would compile our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 # One process per core, at most four; a file's tests stay together, for they share its fixtures.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-BENCHMARKS := words_and_minhash against_datatrove dedup_stage heuristics rules_and_edits bad_words_by_language extraction_warc shard_reading \
-	fasttext_predict languages review privacy contamination perplexity service verification completions learning extraction
+BENCHMARKS := words_and_minhash against_datatrove dedup_stage heuristics rules_and_edits bad_words_by_language shard_reading \
+	extraction_warc fasttext_predict languages review privacy contamination perplexity service verification completions learning extraction
 LOCK := pyproject.toml constraints.txt infra/setup.sh
 
 .PHONY: help run test ready quick check bench experiment soak gpu format docs clean

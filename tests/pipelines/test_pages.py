@@ -62,10 +62,10 @@ def test_a_page_of_low_confidence_goes_to_review_by_a_rule_that_names_value_and_
     assert reason == f"sure/page_confidence: {confidence:.6g} against {bound}"
 
 
-@pytest.mark.slow
-def test_the_gate_works_in_worker_processes_and_the_run_says_which_page_it_read(tmp_path: Path, bound: float):
+@pytest.mark.parametrize("mode", ["multi_threading", pytest.param("multi_processing", marks=pytest.mark.soak)])
+def test_the_gate_works_in_workers_and_the_run_says_which_page_it_read(tmp_path: Path, bound: float, mode: str):
     pytest.importorskip("trafilatura", reason="trafilatura is not installed")
-    found = run(tmp_path, gate=f"gate: trafilatura, gate_below: {bound}", mode="multi_processing", least=0.0)
+    found = run(tmp_path, gate=f"gate: trafilatura, gate_below: {bound}", mode=mode, least=0.0)
     assert "trafilatura" not in found["sure"]["extractor"]
     assert "trafilatura" in found["unsure"]["extractor"]
     assert "Shop item 3" in found["unsure"]["text"]

@@ -85,24 +85,37 @@ def test_boundscheck_bites_on_the_unchecked_loads_and_only_when_it_is_on(tmp_pat
     assert python(["-c", OUT_OF_BOUNDS], tmp_path / "unchecked")[0] == 0
 
 
+OF_TEXT = (
+    *("bands", "jaccard", "union_find", "words", "content", "lines", "minhash", "simplified", "fasttext"),
+    *("folding", "families", "byte_runs", "grams", "ngrams", "html_tokens", "boosted_trees"),
+)
+TESTS_OF_TEXT = (
+    *(f"kernels/test_{name}.py" for name in OF_TEXT),
+    "quality/test_gopher.py",
+    "quality/test_heuristics.py",
+    "text/test_line_edits.py",
+    "text/test_dclm_edits.py",
+    "dedup/test_survivors.py",
+    "curriculum/test_packing.py",
+    "quality/test_readability.py",
+)
+TESTS_OF_PAGES = (
+    *(f"kernels/test_html_{name}.py" for name in ("blocks", "text", "features")),
+    "text/test_mutated_pages.py",
+)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT"])
-def test_kernels_agree_with_their_oracles_with_bounds_checked_and_with_the_jit_off(mode, tmp_path, repository):
-    tested = ("bands", "jaccard", "union_find", "words", "content", "lines", "minhash", "simplified", "fasttext")
-    tested += ("folding", "families", "byte_runs", "grams", "ngrams", "html_tokens", "html_blocks", "html_text")
-    tested += ("html_features", "boosted_trees")
-    kernel_tests = [f"kernels/test_{name}.py" for name in tested]
-    names = (
-        *kernel_tests,
-        "quality/test_gopher.py",
-        "quality/test_heuristics.py",
-        "text/test_line_edits.py",
-        "text/test_dclm_edits.py",
-        "text/test_mutated_pages.py",
-        "dedup/test_survivors.py",
-        "curriculum/test_packing.py",
-        "quality/test_readability.py",
-    )
+@pytest.mark.parametrize(
+    ("mode", "names"),
+    [
+        pytest.param("NUMBA_BOUNDSCHECK", TESTS_OF_TEXT, id="bounds-text"),
+        pytest.param("NUMBA_DISABLE_JIT", TESTS_OF_TEXT, id="no-jit-text"),
+        pytest.param("NUMBA_BOUNDSCHECK", TESTS_OF_PAGES, id="bounds-pages", marks=pytest.mark.soak),
+        pytest.param("NUMBA_DISABLE_JIT", TESTS_OF_PAGES, id="no-jit-pages"),
+    ],
+)
+def test_kernels_agree_with_their_oracles_with_bounds_checked_and_with_the_jit_off(mode, names, tmp_path, repository):
     files = [str(repository / "tests" / "curation" / name) for name in names]
     ignored = ["-W", "ignore:overflow encountered:RuntimeWarning"]  # uint64 arithmetic is meant to wrap around
     selected = [

@@ -43,7 +43,7 @@ def made(tmp_path_factory):
     return folder / "made.yaml"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_sample_of_a_tenth_forecasts_documents_and_rules_although_files_are_sorted(made, tmp_path):
     spec = load_spec(made)
     size = sum((made.parent / f"{name}.jsonl").stat().st_size for name in ("long", "short"))

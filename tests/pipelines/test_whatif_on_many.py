@@ -9,11 +9,12 @@ import pytest
 
 from tests.many_documents import write_many
 
-MAX_SECONDS = 5.0
-
 
 @pytest.mark.slow
-def test_whatif_on_a_million_documents_takes_less_than_five_seconds(repository, tmp_path):
+@pytest.mark.parametrize(
+    "most", [pytest.param(5, marks=pytest.mark.soak, id="5_s_alone"), pytest.param(10, id="10_s_beside_others")]
+)
+def test_whatif_on_a_million_documents_takes_seconds(most, repository, tmp_path):
     write_many(tmp_path / "run", documents=1_000_000, parts=16)
     settings = ["--set", "quality.num_words.min=20", "--set", "repetition.dup_line_fraction.max=0.25"]
     call = "import sys; from pipelines.command.main import main; sys.exit(main())"
@@ -30,4 +31,4 @@ def test_whatif_on_a_million_documents_takes_less_than_five_seconds(repository, 
         answer = json.loads(done.stdout)
     assert answer["gates"]["before"]["read"] == 1_000_000
     assert answer["result"]["removed"]["documents"] > 10_000, "a threshold in the middle of the values drops many"
-    assert min(seconds) < MAX_SECONDS, f"whatif took {seconds} s, start of the process included"
+    assert min(seconds) < most, f"whatif took {seconds} s, start of the process included"
